@@ -1,0 +1,165 @@
+"""ANCLaF: affect from a denoised latent and adversarial quadrants (Aspandi, Sukno, Schuller, Binefa, VISAPP 2021)."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from nets.anclaf.combiner import Combiner, CombinerEncoder, Recurrence, Score
+from nets.anclaf.discriminator import Discriminator
+from nets.anclaf.generator import Generator
+from nets.anclaf.layers import Norm
+
+
+@dataclass(frozen=True)
+class AnclafConfig:
+    """Shape of the networks. The defaults are the paper's size; `compact()` is the one that ships."""
+
+    size: int = 128
+    """Side of the crop, pixels."""
+    channels: int = 3
+    """3 RGB, 1 grey."""
+    scaling: Literal["range", "standard"] = "range"
+    """range: 0..255 to [-1, 1]. standard: each crop by its own mean and spread, so that dim light does not matter."""
+    generator_width: int = 16
+    generator_blocks: tuple[int, int] = (3, 2)
+    """Residual blocks before and after Z."""
+    generator_norm: Norm = "instance"
+    generator_kernel: int = 7
+    """Side of G's first and last convolution."""
+    discriminator_width: int = 16
+    discriminator_layers: int = 6
+    quadrant_planes: Literal[0, 1, 4] = 4
+    """Planes of Q in ZQ: 4 probabilities; 1 (the quadrant's number) and 0 as in the released code."""
+    combiner_widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
+    combiner_norm: Norm = "none"
+    combiner_residual: bool = False
+    recurrence: Literal["none", "lstm", "attention"] = "none"
+    """none: ANCLaF. lstm: ANCLaF-S-n. attention: ANCLaF-SA-n."""
+    hidden: int = 512
+    score: Score = "linear"
+
+    @property
+    def feature(self) -> int:
+        """Width F of the combiner's feature."""
+        return self.combiner_widths[-1]
+
+    @classmethod
+    def compact(cls) -> "AnclafConfig":
+        """64 px grey, 2.7 M parameters."""
+        return cls(
+            size=64,
+            channels=1,
+            scaling="standard",
+            generator_blocks=(3, 1),
+            generator_norm="batch",
+            generator_kernel=3,
+            discriminator_width=24,
+            discriminator_layers=4,
+            combiner_widths=(64, 128, 224),
+            combiner_norm="batch",
+            combiner_residual=True,
+        )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "AnclafConfig":
+        """From a model card's `config`; raises TypeError for a name that is not a setting."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a model card: JSON values only."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+class Encoding(NamedTuple):
+    """What the encoders say of B crops, for training and for the tracker alike."""
+
+    reconstruction: Tensor
+    """(B, C, S, S) in [-1, 1]: G's denoised picture."""
+    realness: Tensor
+    """(B, 1, s, s): D's critic values of it."""
+    quadrant_logits: Tensor
+    """(B, 4): D's."""
+    feature: Tensor
+    """(B, F): C's."""
+    affect: Tensor
+    """(B, 2): C's single-frame valence and arousal, unbounded."""
+
+
+class Anclaf(nn.Module):
+    """G, D and C. It holds no state between calls."""
+
+    def __init__(self, config: AnclafConfig) -> None:
+        super().__init__()
+        c = config
+        self.config = c
+        self.generator = Generator(
+            c.channels, c.generator_width, c.generator_blocks, c.generator_norm, c.generator_kernel
+        )
+        self.discriminator = Discriminator(c.channels, c.discriminator_width, c.discriminator_layers, c.size)
+        planes = 4 * c.generator_width + c.quadrant_planes
+        encoder = CombinerEncoder(planes, c.combiner_widths, c.combiner_norm, c.combiner_residual)
+        recurrence = None
+        if c.recurrence != "none":
+            recurrence = Recurrence(c.feature, c.hidden, c.recurrence == "attention", c.score)
+        self.combiner = Combiner(encoder, c.feature, recurrence)
+
+    def scale(self, crops: Tensor) -> Tensor:
+        """Crops (B, C, S, S) of grey levels 0 to 255 to the networks' range, [-1, 1]."""
+        crops = crops.float()
+        if self.config.scaling == "range":
+            return crops / 127.5 - 1
+        mean = crops.mean(dim=(1, 2, 3), keepdim=True)
+        spread = crops.std(dim=(1, 2, 3), keepdim=True).clamp(min=4.0)
+        return ((crops - mean) / (2.5 * spread)).clamp(-1, 1)
+
+    def forward(self, image: Tensor) -> Encoding:
+        """Scaled crops (B, C, S, S). Q reaches C without a gradient: C does not teach D (released code, main_gan)."""
+        latent, reconstruction = self.generator(image)
+        realness, logits = self.discriminator(reconstruction)
+        feature, affect = self.combiner(self._zq(latent, logits.detach()))
+        return Encoding(reconstruction, realness, logits, feature, affect)
+
+    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
+        seen = self(self.scale(crops))
+        return seen.feature, torch.softmax(seen.quadrant_logits, dim=1), seen.affect
+
+    def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features (B, n, F), valid (B, n) bool to affect (B, 2) and attention (B, n) or None: see Combiner.combine."""
+        return self.combiner.combine(window, valid)
+
+    def _zq(self, latent: Tensor, logits: Tensor) -> Tensor:
+        """ZQ: the latent with Q as further planes, each constant."""
+        if self.config.quadrant_planes == 0:
+            return latent
+        planes = torch.softmax(logits.float(), dim=1)
+        if self.config.quadrant_planes == 1:
+            planes = logits.argmax(dim=1, keepdim=True)
+        planes = planes.to(latent.dtype)[:, :, None, None].expand(-1, -1, *latent.shape[2:])
+        return torch.cat([latent, planes], dim=1)
+
+
+def with_recurrence(model: Anclaf, recurrence: Literal["lstm", "attention"]) -> Anclaf:
+    """A copy of the model one stage further: ANCLaF to S-n (a new LSTM), or S-n to SA-n.
+
+    SA-n starts exactly at S-n's output: the LSTM's columns for the attention's context start at zero; the released code leaves them at random values.
+    """
+    grown = Anclaf(replace(model.config, recurrence=recurrence))
+    own, old = grown.state_dict(), model.state_dict()
+    for name, value in old.items():
+        own[name] = value.clone() if own[name].shape == value.shape else _padded(value, own[name])
+    grown.load_state_dict(own)
+    return grown
+
+
+def _padded(value: Tensor, like: Tensor) -> Tensor:
+    padded = torch.zeros_like(like)
+    padded[:, : value.shape[1]] = value
+    return padded
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Number of trained values."""
+    return sum(p.numel() for p in module.parameters())

@@ -1,0 +1,159 @@
+"""Checkpoints: NAME.safetensors with the weights and, beside it, its model card NAME.json. No pickle is ever read."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from nets.anclaf import Anclaf, AnclafConfig, parameter_count
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""The folder of the models that ship."""
+KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
+    "anclaf": lambda config: Anclaf(AnclafConfig.from_dict(config))
+}
+"""What builds a model of each kind from its card's config."""
+
+
+class CheckpointFault(Exception):
+    """A checkpoint cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """All that there is to know of a set of weights."""
+
+    name: str
+    kind: str
+    """A key of KINDS."""
+    config: dict[str, Any]
+    """Shape of the networks."""
+    crop: dict[str, Any]
+    """The alignment's template: size, channels, points."""
+    data: str
+    """What it was trained on."""
+    terms: str
+    """Licence of the weights."""
+    command: str
+    """Makes the same weights again."""
+    sequence_length: int = 1
+    """Frames in the window that it was trained with."""
+    rate_hz: float | None = None
+    """Frame rate of the sequences it was trained on; None for a single-frame model."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """The training's configuration."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What was measured, and the command that measures it."""
+    parameters: int = 0
+    sha256: str = ""
+    """Of the .safetensors file."""
+
+    @property
+    def path(self) -> Path:
+        """Where a model of this name lies if it ships."""
+        return WEIGHTS / f"{self.name}.safetensors"
+
+
+def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.dtype = torch.float32) -> ModelCard:
+    """Write weights and card, each atomically; returns the card with its parameters and SHA-256 filled in.
+
+    precision float16 halves the file; the loaded model computes in float32 either way.
+    """
+    path = Path(path)
+    tensors = {
+        name: value.to(precision).contiguous() if value.is_floating_point() else value.contiguous()
+        for name, value in model.state_dict().items()
+    }
+    payload = save_tensors(tensors)
+    filled = {**asdict(card), "parameters": parameter_count(model), "sha256": hashlib.sha256(payload).hexdigest()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, payload)
+    card = ModelCard(**filled)
+    write_card(path, card)
+    return card
+
+
+def write_card(path: Path | str, card: ModelCard) -> None:
+    """Write (again) the card beside the checkpoint at path."""
+    _write(Path(path).with_suffix(".json"), (json.dumps(asdict(card), indent=2) + "\n").encode())
+
+
+def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
+    """The model, in evaluation mode and float32, and its card; by the name of one that ships, or a .safetensors path.
+
+    Raises CheckpointFault where it is missing, damaged, of an unknown kind, or not what its card says.
+    """
+    path = find(model)
+    card = read_card(path)
+    payload = path.read_bytes()
+    digest = hashlib.sha256(payload).hexdigest()
+    if digest != card.sha256:
+        raise CheckpointFault(
+            f"{path} is truncated or was changed: its SHA-256 is {digest[:12]}…, its card expects {card.sha256[:12]}…; "
+            "fetch it again, or make it again with the card's command"
+        )
+    network = _build(path, card)
+    try:
+        network.load_state_dict(load_tensors(payload))
+    except (SafetensorError, RuntimeError) as error:
+        raise CheckpointFault(
+            f"{path} does not hold the weights that its card describes: {_first_line(error)}"
+        ) from error
+    return network.float().eval(), card
+
+
+def find(model: str | Path) -> Path:
+    """The .safetensors file of a model that ships, by name, or of a path."""
+    path = Path(model)
+    if path.suffix != ".safetensors" and path.name == str(model) and not path.exists():
+        path = WEIGHTS / f"{model}.safetensors"
+    if path.is_file() and path.suffix == ".safetensors":
+        return path
+    if path.is_file():
+        raise CheckpointFault(f"{path} is not a checkpoint; expected a .safetensors file with its .json card beside it")
+    known = ", ".join(card.name for card in list_models()) or "none ships"
+    raise CheckpointFault(f"no model {str(model)!r}; expected a name ({known}) or the path of a .safetensors file")
+
+
+def read_card(path: Path | str) -> ModelCard:
+    """The card beside the checkpoint at path; raises CheckpointFault."""
+    beside = Path(path).with_suffix(".json")
+    try:
+        values = json.loads(beside.read_text(encoding="utf-8"))
+        return ModelCard(**{f.name: values[f.name] for f in fields(ModelCard)})
+    except FileNotFoundError as error:
+        raise CheckpointFault(f"{path} has no model card; expected {beside.name} beside it") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointFault(f"{beside} is not a model card: {_first_line(error)}") from error
+
+
+def list_models(folder: Path = WEIGHTS) -> list[ModelCard]:
+    """Cards of the checkpoints in a folder, by name."""
+    return [read_card(path) for path in sorted(folder.glob("*.safetensors"))]
+
+
+def _build(path: Path, card: ModelCard) -> nn.Module:
+    if card.kind not in KINDS:
+        raise CheckpointFault(f"{path} is a model of kind {card.kind!r}; expected {', '.join(KINDS)}")
+    try:
+        return KINDS[card.kind](card.config)
+    except (TypeError, KeyError, ValueError) as error:
+        raise CheckpointFault(f"{path}: the card's config is not one of {card.kind!r}: {_first_line(error)}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,52 @@
+"""The distribution affect-tracker: packages tracker, nets, train and benchmarks, and the command affect."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "tracker" / "__init__.py").read_text(encoding="utf-8"), re.M)[1]
+
+setup(
+    name="affect-tracker",
+    version=VERSION,
+    description="A streaming tracker of apparent affect: video in, a timed valence-arousal trace per face out.",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["tracker*", "nets*", "train*", "benchmarks*"]),
+    package_data={
+        "nets": ["weights/*.safetensors", "weights/*.json"],
+        "train": ["configs/*.json"],
+        "tracker": ["py.typed"],
+    },
+    install_requires=[
+        "mediapipe==0.10.21",
+        "numpy>=1.26,<2",
+        "opencv-contrib-python==4.11.*",
+        "torch>=2.2",
+        "av>=14",
+        "numba>=0.60",
+        "click>=8.1",
+        "tqdm>=4.66",
+        "safetensors>=0.4",
+        "matplotlib>=3.8",
+        "pyarrow>=15",
+    ],
+    extras_require={
+        "train": ["scipy>=1.11"],
+        "live": [],
+        "test": [
+            "pytest>=8",
+            "scipy>=1.11",
+            "scikit-learn>=1.4",
+            "psutil>=5.9",
+            "ruff==0.17.*",
+            "mypy>=1.13",
+            "pandas>=2.1",
+        ],
+    },
+    entry_points={"console_scripts": ["affect=tracker.cli:main"]},
+)

@@ -1,0 +1,141 @@
+"""The values that pass from stage to stage: frozen, numpy only; shape, unit and range stand under each field."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+Status = Literal["ok", "low_quality", "no_face"]
+STATUSES: tuple[str, ...] = get_args(Status)
+
+QUADRANTS: tuple[str, ...] = ("pp", "np", "nn", "pn")
+"""Names of the circumplex quadrants, counter-clockwise from V+A+: the sign of valence, then of arousal (p or n)."""
+
+QUADRANT_WORDS: dict[str, str] = {
+    "pp": "pleasant, active",
+    "np": "unpleasant, active",
+    "nn": "unpleasant, calm",
+    "pn": "pleasant, calm",
+}
+"""How an expression in a quadrant looks, in words: apparent affect, not what a person feels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture and when it was shown."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8, RGB."""
+    time: float
+    """Seconds from the stream's start, by presentation timestamp."""
+    index: int
+    """Counts from 0 over the frames that the source yields."""
+    captured: float | None = None
+    """time.monotonic() at capture, seconds; live sources only, for latency figures alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face found in one frame."""
+
+    box: np.ndarray
+    """(4,) float32: x0, y0, x1, y1 in the frame's own pixels."""
+    landmarks: np.ndarray
+    """(468 or 478, 3) float32: x and y in the frame's own pixels, z relative depth in the same unit (towards the camera is negative)."""
+    score: float
+    """[0, 1]: how sure the detector is that this is a face."""
+    track_id: int | None = None
+    """Stable within a run, from 0, never used again; None before association."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFeatures:
+    """What the encoders say of B face crops."""
+
+    feature: np.ndarray
+    """(B, F) float32: the combiner's input, one row a face."""
+    quadrant: np.ndarray
+    """(B, 4) float32 probabilities in the order of QUADRANTS."""
+    frame_affect: np.ndarray
+    """(B, 2) float32: valence and arousal of the single frame, each in [-1, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class AffectSample:
+    """The affect of one face in one frame."""
+
+    time: float
+    """Seconds: the frame's time."""
+    track_id: int
+    """The face's id."""
+    status: Status
+    """ok or low_quality (still measured)."""
+    valence: float
+    """[-1, 1]: the combiner's answer over the window (equal to valence_frame for a single-frame model)."""
+    arousal: float
+    """[-1, 1]: likewise."""
+    valence_frame: float
+    """[-1, 1]: from this frame alone."""
+    arousal_frame: float
+    """[-1, 1]: from this frame alone."""
+    valence_smooth: float
+    """[-1, 1]: valence after the causal smoothing filter."""
+    arousal_smooth: float
+    """[-1, 1]: arousal after the causal smoothing filter."""
+    quadrant: np.ndarray
+    """(4,) float32 probabilities in the order of QUADRANTS."""
+    attention: np.ndarray | None
+    """(n,) float32 weights over the window, oldest first; None without attention."""
+    confidence: float
+    """[0, 1]: the face's score times its picture quality."""
+    pose: np.ndarray
+    """(3,) float32: head rotation about x, y, z in radians (OpenFace's pose_Rx, pose_Ry, pose_Rz)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFrame:
+    """One frame, its faces and their samples (same order and length): all that a sink ever sees."""
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    samples: tuple[AffectSample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source knows of itself before its first frame."""
+
+    uri: str
+    """As the user gave it."""
+    kind: str
+    """video | images | camera | stream."""
+    width: int
+    """Pixels, after rotation."""
+    height: int
+    """Pixels, after rotation."""
+    rate_hz: float | None
+    """Average frame rate; None where the container does not say."""
+    frames: int | None
+    """Expected number of frames; None where unknown."""
+    duration: float | None
+    """Seconds; None where unknown."""
+    time_base: str
+    """Of the timestamps, e.g. "1/90000"; "1/fps" for pictures."""
+    codec: str = ""
+    """Codec, or picture format."""
+    rotation: int = 0
+    """Degrees clockwise that were applied: 0, 90, 180 or 270."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What a source can say of itself after its last frame."""
+
+    decoded: int
+    """Frames yielded."""
+    repaired: int
+    """Of these, frames whose timestamp was missing or went back."""
+    warnings: tuple[str, ...]
+    """Plain lines: what was damaged, skipped or cut off."""
+    complete: bool
+    """True once the end was reached; False before that, and where the source broke off early (a truncated file)."""

@@ -1,0 +1,133 @@
+"""FER+: FER-2013's faces (Goodfellow et al. 2013) with the votes of ten people (Barsoum et al. 2016), in one .npz."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from tracker.errors import DataError
+from tracker.faces.align import Template, align
+from tracker.faces.landmarks import FaceLandmarker
+
+EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+"""In the order of the votes' first eight columns; unknown and not-a-face follow."""
+CENTRES = np.array(
+    [
+        (-0.0627, -0.0196),
+        (0.6643, 0.0703),
+        (0.1804, 0.6893),
+        (-0.6370, -0.2570),
+        (-0.4527, 0.5668),
+        (-0.6937, 0.4573),
+        (-0.1257, 0.7662),
+        (-0.5, 0.6),
+    ],
+    np.float32,
+)
+"""(8, 2): mean valence and arousal of each emotion in AffectNet, as LeVAsa's authors print them (arXiv 2007.10058);
+contempt, which they lack, where AffectNet's annotators place it: about (-0.5, 0.6)."""
+LABEL_EMOTIONS = (4, 5, 6, 1, 3, 2, 0)
+"""FER-2013's own label (0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral) as an index of EMOTIONS."""
+SPLITS = {"train": 0, "validation": 1, "test": 2}
+"""Training, PublicTest and PrivateTest."""
+MIN_VOTES = 5
+"""Votes for the eight emotions that a face needs to be scored."""
+
+
+@dataclass(frozen=True)
+class FerPlus:
+    """N faces of one split, or of all."""
+
+    images: np.ndarray
+    """(N, 48, 48) uint8, grey."""
+    votes: np.ndarray
+    """(N, 10) uint8."""
+    label: np.ndarray
+    """(N,) uint8: FER-2013's own label."""
+    split: np.ndarray
+    """(N,) uint8: values of SPLITS."""
+
+    def select(self, keep: np.ndarray) -> "FerPlus":
+        """The faces at the indices, or where the mask holds."""
+        return FerPlus(self.images[keep], self.votes[keep], self.label[keep], self.split[keep])
+
+    def part(self, split: str) -> "FerPlus":
+        """One split with the faces that have at least MIN_VOTES votes for the eight emotions."""
+        return self.select((self.split == SPLITS[split]) & (self.votes[:, :8].sum(axis=1) >= MIN_VOTES))
+
+
+def load(path: Path | str) -> FerPlus:
+    """Read the .npz; raises DataError where it is not FER+."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            data = FerPlus(*(archive[name] for name in ("images", "votes", "label", "split")))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; expected the FER+ .npz with images, votes, label and split") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} is not the FER+ .npz with images, votes, label and split: {error}") from error
+    if data.images.ndim != 3 or data.votes.shape != (len(data.images), 10):
+        raise DataError(
+            f"{path}: got images {data.images.shape} and votes {data.votes.shape}; expected (N, 48, 48) and (N, 10)"
+        )
+    return data
+
+
+def vote_shares(votes: np.ndarray) -> np.ndarray:
+    """(N, 8) float32: each emotion's share of the votes (N, 8 or more) that went to an emotion."""
+    emotions = votes[:, :8].astype(np.float32)
+    return emotions / np.maximum(emotions.sum(axis=1, keepdims=True), 1)
+
+
+def affect_of_votes(votes: np.ndarray) -> np.ndarray:
+    """(N, 2) float32: valence and arousal, the mean of the emotions' centres weighted by the votes (N, 8 or more)."""
+    return vote_shares(votes) @ CENTRES
+
+
+def majority(votes: np.ndarray) -> np.ndarray:
+    """(N,) index of the emotion with most votes."""
+    return votes[:, :8].argmax(axis=1)
+
+
+def crops_of(images: Iterable[np.ndarray], template: Template) -> tuple[np.ndarray, np.ndarray]:
+    """The tracker's own crops of grey pictures: (N, S, S, C) uint8, zeros where no face was found; and found (N,)."""
+    side = template.size + 2 * template.margin
+    crops, found = [], []
+    landmarker = FaceLandmarker(still=True)
+    try:
+        for image in images:
+            rgb = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+            faces = landmarker.detect(rgb)
+            found.append(bool(faces))
+            blank = np.zeros((side, side, template.channels), np.uint8)
+            crops.append(align(rgb, faces[0].landmarks, template) if faces else blank)
+    finally:
+        landmarker.close()
+    return np.stack(crops), np.array(found)
+
+
+def prepared_crops(data: FerPlus, template: Template, cache: Path, workers: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """`crops_of` all faces by several processes; kept in the folder `cache`, from which a second call reads them."""
+    key = hashlib.sha256(data.images.tobytes() + json.dumps(asdict(template)).encode()).hexdigest()[:12]
+    path = cache / f"ferplus-{key}.npz"
+    if not path.exists():
+        parts = np.array_split(data.images, max(1, len(data.images) // 256))
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            done = list(tqdm(pool.map(partial(crops_of, template=template), parts), "aligning", len(parts)))
+        _save_npz(path, crops=np.concatenate([c for c, _ in done]), found=np.concatenate([f for _, f in done]))
+    with np.load(path, allow_pickle=False) as archive:
+        return archive["crops"], archive["found"]
+
+
+def _save_npz(path: Path, **arrays: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part.npz")
+    np.savez(temporary, **arrays)
+    temporary.replace(path)

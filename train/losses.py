@@ -1,0 +1,41 @@
+"""The affect loss of ANCLaF (Aspandi et al. 2021, Eq. 10 to 14), its printed errors mended, and what stage one adds."""
+
+import torch
+from torch import Tensor
+
+
+def moments(prediction: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Weighted means, variances and covariance of the columns of prediction and target (B, 2); weights (B,)."""
+    share = (weights / weights.sum().clamp(min=1e-8))[:, None]
+    prediction_mean, target_mean = (share * prediction).sum(0), (share * target).sum(0)
+    p, t = prediction - prediction_mean, target - target_mean
+    return prediction_mean, target_mean, (share * p * p).sum(0), (share * t * t).sum(0), (share * p * t).sum(0)
+
+
+def affect_loss(prediction: Tensor, target: Tensor, weights: Tensor, epsilon: float = 1e-4) -> Tensor:
+    """RMSE + (1 - PCC) + (1 - CCC) + (1 - ICC), mean of the two axes, as weighted statistics across the batch.
+
+    prediction, target (B, 2); weights (B,). The paper adds PCC, CCC and ICC to what it minimises and prints a
+    difference where the covariance has a product; ICC is ICC(3,1). `epsilon` keeps batches of equal labels finite.
+    """
+    p_mean, t_mean, p_var, t_var, covariance = moments(prediction, target, weights)
+    share = (weights / weights.sum().clamp(min=1e-8))[:, None]
+    rmse = ((share * (prediction - target) ** 2).sum(0) + epsilon).sqrt()
+    pcc = covariance / ((p_var + epsilon) * (t_var + epsilon)).sqrt()
+    icc = 2 * covariance / (p_var + t_var + epsilon)
+    ccc = 2 * covariance / (p_var + t_var + (p_mean - t_mean) ** 2 + epsilon)
+    return (rmse + (1 - pcc) + (1 - ccc) + (1 - icc)).mean()
+
+
+def soft_cross_entropy(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean cross-entropy of logits (B, K) against distributions (B, K); weights (B,)."""
+    losses = -(target * torch.log_softmax(logits.float(), dim=1)).sum(1)
+    return (weights * losses).sum() / weights.sum().clamp(min=1e-8)
+
+
+def soft_quadrants(affect: Tensor, width: float) -> Tensor:
+    """(N, 4) quadrant probabilities of affect (N, 2): a sigmoid of each axis over `width`, half and half on it."""
+    valence, arousal = torch.sigmoid(affect / width).unbind(1)
+    return torch.stack(
+        [valence * arousal, (1 - valence) * arousal, (1 - valence) * (1 - arousal), valence * (1 - arousal)], dim=1
+    )
