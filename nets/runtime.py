@@ -26,7 +26,7 @@ class Runtime:
 
     @torch.inference_mode()
     def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Crops (B, S, S, C) uint8 to feature (B, F), quadrant probabilities (B, 4) and frame affect (B, 2), float32."""
+        """Crops (B, S, S, C) uint8 to feature (B, F), quadrant probabilities (B, 4) and frame affect (B, 2)."""
         batch = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device).permute(0, 3, 1, 2)
         feature, quadrant, affect = self._model.encode(batch)
         return _numpy(feature), _numpy(quadrant), _numpy(affect)

@@ -109,7 +109,7 @@ class Learner(nn.Module):
     ) -> dict[str, Tensor]:
         """The losses of a batch: what G saw and the clean picture behind it, (B, C, S, S) in [-1, 1].
 
-        The prior is added to the emotions' logits: they learn the posterior under balanced emotions (Menon et al. 2021).
+        The prior is added to the emotions' logits: they learn a posterior under balanced emotions (Menon et al. 2021).
         """
         out = self.model(seen)
         centres = torch.from_numpy(ferplus.CENTRES)
@@ -138,13 +138,18 @@ def examples(
     if split == "train":
         own = np.eye(len(ferplus.EMOTIONS), dtype=np.float32)[np.array(ferplus.LABEL_EMOTIONS)[part.label]]
         emotions = (1 - config.label_share) * emotions + config.label_share * own
-    weights = emotions @ emotions.mean(axis=0) ** -config.weight_power
+    weights = emotions @ _frequency(emotions) ** -config.weight_power
     return Examples(
         torch.from_numpy(crops[keep]).permute(0, 3, 1, 2).contiguous(),
         torch.from_numpy(emotions),
         torch.from_numpy((weights / weights.mean()).astype(np.float32)),
         ferplus.majority(part.votes),
     )
+
+
+def _frequency(emotions: np.ndarray) -> np.ndarray:
+    """(8,) of distributions (N, 8); an emotion that never occurs counts as one in ten thousand."""
+    return np.maximum(emotions.mean(axis=0), 1e-4)
 
 
 class StageOne:
@@ -157,7 +162,9 @@ class StageOne:
         torch.manual_seed(config.seed)
         self.config, self.train, self.folder = config, train, folder
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        self.learner = Learner(SIZES[config.model](), train.emotions.mean(0)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.learner = Learner(SIZES[config.model](), torch.from_numpy(_frequency(train.emotions.numpy()))).to(
+            memory_format=torch.channels_last
+        )  # type: ignore[call-overload]
         self.average = deepcopy(self.learner.model).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
             self.learner.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay

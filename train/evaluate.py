@@ -113,7 +113,7 @@ def table_of(report: dict[str, Any]) -> str:
     """The report as aligned text: each figure with its interval, then the baseline's."""
     lines = [
         f"model     {report['model']}  sha256 {report['sha256'][:16]}",
-        fill(f"protocol  {report['protocol']}", 90, subsequent_indent=" " * 10),
+        fill(f"protocol  {report['protocol']}", 90, subsequent_indent=" " * 10, break_on_hyphens=False),
         f"faces     {report['n']} scored, {report['missed']} not found",
         "",
         _line("", "valence", "95 %", "arousal", "95 %", "constant"),

@@ -1,4 +1,4 @@
-"""C: affect from ZQ: of one frame (Aspandi et al. 2021, Eq. 3), by an LSTM over n (Eq. 4), with attention (Eq. 5 to 8)."""
+"""C: affect from ZQ; one frame (Aspandi et al. 2021, Eq. 3), an LSTM over n (Eq. 4), attention (Eq. 5 to 8)."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -43,7 +43,7 @@ class Attention(nn.Module):
             self.score = nn.Sequential(nn.Linear(2 * state, state // 4), nn.Tanh(), nn.Linear(state // 4, 1))
 
     def forward(self, query: Tensor, keys: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Query (B, S), keys (B, k, S), valid (B, k) bool to context (B, S) and weights (B, k); zeros if no key is valid."""
+        """Query (B, S), keys (B, k, S), valid (B, k) bool to context (B, S) and weights (B, k); else zeros."""
         pairs = torch.cat([query[:, None].expand_as(keys), keys], dim=2)
         scores = self.score(pairs).squeeze(2).masked_fill(~valid, float("-inf"))
         weights = torch.softmax(scores, dim=1).nan_to_num(0.0)

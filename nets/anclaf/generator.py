@@ -31,7 +31,7 @@ class Generator(nn.Module):
         )
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Picture (B, C, S, S) in [-1, 1] to Z (B, 4 width, S/4, S/4) and the denoised picture, of the first's shape."""
+        """Picture (B, C, S, S) in [-1, 1] to Z (B, 4 width, S/4, S/4) and the denoised picture."""
         latent = self.encoder(image)
         return latent, self.decoder(latent)
 

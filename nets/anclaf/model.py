@@ -65,7 +65,8 @@ class AnclafConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "AnclafConfig":
         """From a model card's `config`; raises TypeError for a name that is not a setting."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        settings: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        return cls(**settings)
 
     def to_dict(self) -> dict[str, Any]:
         """For a model card: JSON values only."""
@@ -144,7 +145,8 @@ class Anclaf(nn.Module):
 def with_recurrence(model: Anclaf, recurrence: Literal["lstm", "attention"]) -> Anclaf:
     """A copy of the model one stage further: ANCLaF to S-n (a new LSTM), or S-n to SA-n.
 
-    SA-n starts exactly at S-n's output: the LSTM's columns for the attention's context start at zero; the released code leaves them at random values.
+    SA-n starts exactly at S-n's output: the LSTM's columns for the attention's context start at zero, where the
+    released code leaves them at random values.
     """
     grown = Anclaf(replace(model.config, recurrence=recurrence))
     own, old = grown.state_dict(), model.state_dict()

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 ANCHORS = ((33, 133), (362, 263), (1,), (61,), (291,))
-"""Mesh landmarks whose means are the five anchor points: the two eyes, the tip of the nose, the corners of the mouth."""
+"""Mesh landmarks whose means are the anchor points: the two eyes, the tip of the nose, the corners of the mouth."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: Template) -> np.nd
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The (2, 3) rotation, scale and shift that take source (N, 2) nearest to target (N, 2) in least squares (Umeyama 1991)."""
+    """The (2, 3) rotation, scale and shift that take source (N, 2) nearest to target (N, 2); Umeyama 1991."""
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     s, t = source - source_mean, target - target_mean
     spread = max(float((s**2).sum()), 1e-6)
@@ -59,7 +59,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _shrunk(image: np.ndarray, matrix: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """A large face's neighbourhood, averaged down to at most twice the crop's scale, so that the warp does not alias."""
+    """A large face's neighbourhood, averaged down to about the crop's scale so that the warp does not alias."""
     factor = int(0.75 / max(float(np.hypot(matrix[0, 0], matrix[1, 0])), 1e-6))
     if factor < 2:
         return image, matrix

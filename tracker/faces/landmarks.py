@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,20 +15,23 @@ from tracker.config import TrackerConfig
 from tracker.types import Face
 
 MIN_PRESENCE = 0.5
-"""The mesh's own threshold; the score of a face that the mesh follows and the detector does not see (one turned away, say)."""
+"""The mesh's own threshold; the score of a face that the mesh follows but the detector misses (turned away, say)."""
 SCORE_EVERY = 5
 """Frames between two looks of the detector at a face that the mesh follows."""
 SMALL_SIDE = 192
-"""A still picture with a shorter side is enlarged to it: the detector needs that much to find a face that fills the picture."""
+"""A still picture with a shorter side is enlarged to it: less is too little to find a face that fills the picture."""
 BORDER = 0.25
 """Share of the side by which a still picture is padded when the face may fill it."""
+
+BLANK = np.zeros((64, 64, 3), np.uint8)
+"""The first picture of a new graph: its threads start, and warn, before it is answered."""
 
 
 class FaceLandmarker:
     """Finds up to `config.faces` faces with 468 (478 with irises) landmarks in each picture.
 
-    In video mode the mesh follows each face from frame to frame, so frames must come in their order; in still mode every
-    picture stands alone, and small ones are enlarged and padded with their own border.
+    In video mode the mesh follows each face from frame to frame, so frames must come in their order; in still mode
+    every picture stands alone, and small ones are enlarged and padded with their own border.
     """
 
     def __init__(self, config: TrackerConfig | None = None, still: bool = False) -> None:
@@ -35,6 +39,7 @@ class FaceLandmarker:
         self.still = still
         with _native_log_off():
             self._detector = mp.solutions.face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.1)
+            self._detector.process(BLANK)
             self._open_mesh()
 
     def _open_mesh(self) -> None:
@@ -45,6 +50,7 @@ class FaceLandmarker:
             min_detection_confidence=MIN_PRESENCE,
             min_tracking_confidence=MIN_PRESENCE,
         )
+        self._mesh.process(BLANK)
         self._scores: list[tuple[np.ndarray, float]] = []
         self._age = 0
         self._warm = False
@@ -71,8 +77,8 @@ class FaceLandmarker:
         self._detector.close()
 
     def _detect_scaled(self, image: np.ndarray, scale: float, border: int) -> list[Face]:
-        """Detect in the picture padded by `border` pixels and resized by `scale`; answer in the picture's own pixels."""
-        seen = cv2.copyMakeBorder(image, *[border] * 4, cv2.BORDER_REPLICATE) if border else image
+        """Detect in the picture padded by `border` pixels, then resized by `scale`; answer in its own pixels."""
+        seen = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_REPLICATE) if border else image
         height, width = seen.shape[:2]
         if scale != 1.0:
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -152,11 +158,11 @@ def _matches(box: np.ndarray, known: Sequence[tuple[np.ndarray, float]]) -> list
 
 @contextmanager
 def _native_log_off() -> Iterator[None]:
-    """Nothing on file descriptor 2: MediaPipe's native code warns there until it has met its first face, and cannot be told not to."""
+    """Nothing on file descriptor 2, where MediaPipe's native code warns until it has met its first face."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
+        with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:
