@@ -77,3 +77,11 @@ def test_seeds_repeat() -> None:
         torch.manual_seed(3)
         runs.append(distortion.distort(distortion.augment(CROPS, 64)))
     assert torch.equal(*runs)
+
+
+def test_a_smaller_share_leaves_more_as_it_is() -> None:
+    image = CROPS[:, :, :64, :64].repeat(32, 1, 1, 1)
+    untouched = [
+        ((distortion.distort(image, share) - image) == 0).all(dim=(1, 2, 3)).float().mean() for share in (1, 0.4)
+    ]
+    assert untouched[1] > untouched[0] + 0.3

@@ -51,6 +51,10 @@ class StageOneConfig:
     loss: dict[str, float]
     """Weights of affect, emotion, quadrant and reconstruction."""
     epochs: int
+    settle_epochs: int
+    """The last ones, in which fewer pictures are distorted: the weights settle on faces as they mostly are."""
+    settle_share: float
+    """Of the pictures that may be distorted then; before, all may."""
     batch: int
     learning_rate: float
     weight_decay: float
@@ -210,7 +214,7 @@ class StageOne:
     def _step(self, index: Tensor) -> dict[str, Tensor]:
         config, model = self.config, self.learner.model
         clean = augment(self.train.crops[index], config.crop.size)
-        seen = model.scale(distort(clean)).contiguous(memory_format=torch.channels_last)
+        seen = model.scale(distort(clean, self._distorted_share())).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             losses = self.learner(
                 model.scale(clean), seen, self.train.emotions[index], self.train.weights[index], config
@@ -224,6 +228,10 @@ class StageOne:
         self.schedule.step()
         self._update_average()
         return {name: value.detach() for name, value in losses.items()}
+
+    def _distorted_share(self) -> float:
+        settling = self.epoch >= self.config.epochs - self.config.settle_epochs
+        return self.config.settle_share if settling else 1.0
 
     def _share_gradients(self) -> None:
         """Mean of the processes' gradients, in one message."""

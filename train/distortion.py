@@ -47,11 +47,9 @@ def light(image: Tensor) -> Tensor:
     return _some(image, 0.4, _sharpen).clamp(0, 255)
 
 
-def distort(image: Tensor) -> Tensor:
-    """Each of DISTORTIONS strikes its share of the batch (B, C, S, S), independently of the others."""
-    for share, distortion in DISTORTIONS:
-        image = _some(image, share, distortion)
-    return image.clamp(0, 255)
+def distort(image: Tensor, share: float = 1.0) -> Tensor:
+    """Each of DISTORTIONS strikes its part of the batch (B, C, S, S), independently; 1 - share of all stays as it is."""
+    return (_strike(image) if share == 1 else _some(image, share, _strike)).clamp(0, 255)
 
 
 def low_resolution(image: Tensor) -> Tensor:
@@ -111,6 +109,12 @@ DISTORTIONS: tuple[tuple[float, Callable[[Tensor], Tensor]], ...] = (
     (0.15, jpeg),
 )
 """Share of the batch and what strikes it, in the order of light, lens, sensor, codec."""
+
+
+def _strike(image: Tensor) -> Tensor:
+    for share, distortion in DISTORTIONS:
+        image = _some(image, share, distortion)
+    return image
 
 
 def _some(image: Tensor, share: float, change: Callable[[Tensor], Tensor]) -> Tensor:
