@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from tracker.errors import UsageError
 
+DEFAULT_MODEL = "anclaf-compact"
+"""The model that ships."""
 SEQUENCE_LENGTHS = (1, 2, 4, 8, 16, 32)
 
 FACE_COLOURS: tuple[tuple[int, int, int], ...] = (
@@ -129,7 +131,7 @@ class OutputConfig:
 class BatchConfig:
     """One call of `affect track`: any number of sources, one model."""
 
-    model: str = "anclaf-compact"
+    model: str = DEFAULT_MODEL
     """Name of a model that ships, or the path of a .safetensors file."""
     resume: bool = False
     """Sources whose outputs are complete are left alone."""

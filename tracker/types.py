@@ -41,7 +41,7 @@ class Face:
     box: np.ndarray
     """(4,) float32: x0, y0, x1, y1 in the frame's own pixels."""
     landmarks: np.ndarray
-    """(468 or 478, 3) float32: x and y in the frame's own pixels, z relative depth in the same unit (towards the camera is negative)."""
+    """(468 or 478, 3) float32: x, y in the frame's own pixels, z relative depth likewise (negative is nearer)."""
     score: float
     """[0, 1]: how sure the detector is that this is a face."""
     track_id: int | None = None

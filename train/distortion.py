@@ -48,7 +48,7 @@ def light(image: Tensor) -> Tensor:
 
 
 def distort(image: Tensor, share: float = 1.0) -> Tensor:
-    """Each of DISTORTIONS strikes its part of the batch (B, C, S, S), independently; 1 - share of all stays as it is."""
+    """Each of DISTORTIONS strikes its part of the batch (B, C, S, S); 1 - share of the batch stays as it is."""
     return (_strike(image) if share == 1 else _some(image, share, _strike)).clamp(0, 255)
 
 

@@ -1,0 +1,137 @@
+"""Where frames come from: a file, a folder of pictures, a glob or standard input, behind one call."""
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from tracker.config import SourceOptions
+from tracker.errors import SourceError
+from tracker.types import Frame, SourceInfo, SourceReport
+
+PICTURE = re.compile(r"\.(bmp|jp2|jpe?g|p[bgnp]m|png|tiff?|webp)", re.IGNORECASE)
+VIDEO = re.compile(r"\.(3gp|asf|avi|flv|gif|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|mxf|ogv|ts|vob|webm|wmv|y4m)", re.IGNORECASE)
+LIVE = ("camera:", "rtsp://", "rtsps://", "rtmp://", "rtp://", "udp://", "srt://")
+URLS = ("http://", "https://")
+
+
+class Source(Protocol):
+    """Frames in order of time, to be read once; a context manager that closes what it opened."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source knows of itself before its first frame."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames; SourceError where the medium fails."""
+
+    def report(self) -> SourceReport:
+        """What has been read until now; final after the last frame."""
+
+    def close(self) -> None:
+        """End reading, at any time."""
+
+    def __enter__(self) -> "Source": ...
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+def open_source(uri: str, options: SourceOptions | None = None) -> Source:
+    """Open a video file, a folder or glob of pictures, one picture, an http(s) URL, or "-" (standard input).
+
+    Frames have start <= time < end. Whatever the medium holds (grey, 10 bit, alpha, any size), a frame is (H, W, 3)
+    uint8 RGB, turned upright. Raises SourceError with one plain line where no frame can be read.
+    """
+    from tracker.sources.readahead import ReadAhead
+
+    uri, options = str(uri), options or SourceOptions()
+    if uri.startswith(LIVE):
+        raise SourceError(f"{uri} is a live source; this version reads files, folders of pictures and standard input")
+    pictures = find_pictures(uri)
+    if pictures:
+        from tracker.sources.images import ImageReader
+
+        return ReadAhead(ImageReader(uri, pictures, options), options.read_ahead)
+    from tracker.sources.video import VideoReader
+
+    return ReadAhead(VideoReader(uri, options), options.read_ahead)
+
+
+def expand_sources(patterns: Sequence[str]) -> list[str]:
+    """The sources that files, folders, globs and URLs stand for, in natural order, each once.
+
+    A folder with videos stands for each of them; a folder with pictures alone is one source, and so is a glob of
+    pictures. Raises SourceError where a pattern stands for nothing.
+    """
+    return list(dict.fromkeys(source for pattern in patterns for source in _expand(pattern)))
+
+
+def find_pictures(uri: str) -> list[str]:
+    """The picture files behind a source, in natural order; none where it is a video, a URL or standard input.
+
+    Raises SourceError for a missing file, and for a folder or glob without pictures.
+    """
+    path = Path(uri)
+    if uri == "-" or uri.startswith(URLS):
+        return []
+    if path.is_dir():
+        return _of_kind(_inside(path), PICTURE) or _refuse_folder(uri)
+    if path.exists():
+        return _of_kind([uri], PICTURE)
+    matches = _matches(uri)
+    if not _of_kind(matches, PICTURE):
+        raise SourceError(f"{uri} matches no picture; name each video by itself")
+    return _of_kind(matches, PICTURE)
+
+
+def natural_order(name: str) -> tuple[list[str | int], str]:
+    """A sorting key by which frame2 comes before frame10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
+
+
+def _expand(pattern: str) -> list[str]:
+    path = Path(pattern)
+    if pattern == "-" or pattern.startswith(LIVE + URLS) or path.is_file():
+        return [pattern]
+    if path.is_dir():
+        inside = _inside(path)
+        return _of_kind(inside, VIDEO) or ([pattern] if _of_kind(inside, PICTURE) else _refuse_folder(pattern))
+    if path.exists():
+        return [pattern]
+    matches = _matches(pattern)
+    files = [match for match in matches if not Path(match).is_dir()]
+    pictures, videos = _of_kind(files, PICTURE), _of_kind(files, VIDEO)
+    folders = [source for match in matches if Path(match).is_dir() for source in _expand(match)]
+    found = videos or ([pattern] if pictures else [])
+    return (folders + found) or files
+
+
+def _matches(pattern: str) -> list[str]:
+    if "://" in pattern:
+        raise SourceError(f"{pattern} is not a kind of address that can be read; expected http:// or https://")
+    matches = sorted(glob.glob(pattern, recursive=True), key=natural_order)  # noqa: PTH207
+    if not matches:
+        missing = "matches no file" if glob.has_magic(pattern) else "does not exist"
+        raise SourceError(f"{pattern} {missing}; expected a video, a folder of pictures or videos, a glob, or -")
+    return matches
+
+
+def _inside(folder: Path) -> list[str]:
+    try:
+        names = [str(path) for path in folder.iterdir() if not path.name.startswith(".") and path.is_file()]
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be listed: {error.strerror}") from error
+    return sorted(names, key=natural_order)
+
+
+def _of_kind(paths: Sequence[str], suffix: re.Pattern[str]) -> list[str]:
+    return [path for path in paths if suffix.fullmatch(Path(path).suffix)]
+
+
+def _refuse_folder(uri: str) -> list[str]:
+    videos = _of_kind(_inside(Path(uri)), VIDEO)
+    held = "holds videos but no pictures; name one of them" if videos else "is a folder without pictures or videos"
+    raise SourceError(f"{uri} {held}")
