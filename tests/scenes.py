@@ -1,0 +1,118 @@
+"""Faces, scenes and small networks that several test files share."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from nets.anclaf import Anclaf, AnclafConfig
+from nets.checkpoint import ModelCard
+from nets.runtime import Runtime
+from tracker.faces.align import ANCHORS, Template
+from tracker.types import AffectSample, Face, Frame, TrackedFrame
+
+CELL = 4
+"""Pixels to which positions written into a picture are rounded."""
+
+
+def shape(seed: int = 0) -> np.ndarray:
+    """Landmarks (468, 3) of a made-up face, upright and towards the camera, in a box of 1 by 1 around 0."""
+    points = np.random.default_rng(seed).uniform(-0.5, 0.5, (468, 3))
+    for anchor, (x, y) in zip(ANCHORS, Template().points, strict=True):
+        points[list(anchor)] = (x - 0.5, y - 0.5, 0.0)
+    points[33], points[263] = (-0.25, -0.13, 0.0), (0.25, -0.13, 0.0)
+    points[10], points[152] = (0.0, -0.5, 0.0), (0.0, 0.5, 0.0)
+    points[234], points[454] = (-0.5, 0.0, 0.1), (0.5, 0.0, 0.1)
+    return points.astype(np.float32)
+
+
+def face_at(x: float, y: float, side: float, points: np.ndarray | None = None) -> Face:
+    """A face with its middle at x, y px and a box of about `side` px, without an id."""
+    landmarks = ((shape() if points is None else points) * side + (x, y, 0.0)).astype(np.float32)
+    return Face(np.concatenate([landmarks[:, :2].min(0), landmarks[:, :2].max(0)]), landmarks, 0.9)
+
+
+class WrittenFaces:
+    """A face finder for drawn scenes: reads from a picture's first row where its faces are (see `scene`)."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """The faces, in the order in which they are written."""
+        return [face_at(*(int(v) * CELL for v in pixel)) for pixel in image[0] if pixel.any()]
+
+    def reset(self) -> None:
+        """It remembers nothing."""
+
+    def close(self) -> None:
+        """Tell the test."""
+        self.closed = True
+
+
+def scene(index: int, time: float, places: list[tuple[float, float, float]]) -> Frame:
+    """A textured picture (160, 240, 3) whose faces (x, y, side) px are written into its first row."""
+    rng = np.random.default_rng(index)
+    coarse = np.kron(rng.integers(0, 256, (20, 30, 3)), np.ones((8, 8, 1)))
+    image = np.clip(coarse + rng.normal(0, 20, coarse.shape), 0, 255).astype(np.uint8)
+    image[0] = 0
+    for column, place in enumerate(places):
+        image[0, column] = np.round(np.array(place) / CELL)
+    return Frame(image, time, index)
+
+
+def two_walkers(count: int, rate_hz: float = 25.0, start: int = 0) -> Iterator[Frame]:
+    """A face that stays, one that passes behind it, frames with neither, and uneven times."""
+    for index in range(start, start + count):
+        time = (index + 0.3 * np.sin(index)) / rate_hz
+        places = [(60.0, 60.0, 56.0), (40.0 + 160.0 * ((index * 0.013) % 1.0), 110.0, 48.0)]
+        places = places[::-1] if index % 3 else places
+        yield scene(index, time, [] if index % 17 == 5 else places)
+
+
+def small_runtime(recurrence: str = "none", length: int = 8, rate_hz: float | None = 25.0, seed: int = 0) -> Runtime:
+    """ANCLaF networks of a few thousand parameters with random weights, always the same."""
+    torch.manual_seed(seed)
+    config = AnclafConfig(
+        size=32,
+        channels=1,
+        scaling="standard",
+        generator_width=4,
+        generator_blocks=(1, 1),
+        generator_kernel=3,
+        discriminator_width=4,
+        discriminator_layers=3,
+        combiner_widths=(8, 16),
+        recurrence=recurrence,
+        hidden=12,
+    )
+    card = ModelCard(
+        name=f"random-{recurrence}",
+        kind="anclaf",
+        config=config.to_dict(),
+        crop=Template(size=32, channels=1).card(),
+        data="none",
+        terms="none",
+        command="none",
+        sequence_length=length if recurrence != "none" else 1,
+        rate_hz=rate_hz if recurrence != "none" else None,
+        sha256="0" * 64,
+    )
+    return Runtime(Anclaf(config), card)
+
+
+def numbers(sample: AffectSample) -> np.ndarray:
+    """Every number of a sample, in one row."""
+    attention = [] if sample.attention is None else sample.attention
+    plain = [sample.time, sample.track_id, sample.status == "ok", sample.confidence, *sample.pose, *sample.quadrant]
+    affect = [sample.valence, sample.arousal, sample.valence_frame, sample.arousal_frame]
+    return np.array([*plain, *affect, sample.valence_smooth, sample.arousal_smooth, *attention], np.float64)
+
+
+def assert_same(ours: list[TrackedFrame], theirs: list[TrackedFrame], tolerance: float = 0.0) -> None:
+    """Both runs have the same frames, faces and samples."""
+    assert [t.frame.index for t in ours] == [t.frame.index for t in theirs]
+    for mine, other in zip(ours, theirs, strict=True):
+        assert [f.track_id for f in mine.faces] == [f.track_id for f in other.faces]
+        for a, b in zip(mine.samples, other.samples, strict=True):
+            np.testing.assert_allclose(numbers(a), numbers(b), rtol=0, atol=tolerance)

@@ -1,0 +1,90 @@
+"""Which faces are fit for measuring: the four limits, on a real face."""
+
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tracker.config import QualityLimits
+from tracker.faces.align import Template, align
+from tracker.faces.landmarks import FaceLandmarker
+from tracker.faces.pose import head_pose
+from tracker.faces.quality import is_low_quality, margins, picture_quality
+from tracker.sources import open_source
+
+LIMITS = QualityLimits()
+BOX = np.array([10, 20, 130, 160], np.float32)
+AHEAD = np.zeros(3, np.float32)
+
+
+@pytest.fixture(scope="module", params=[(64, 1), (128, 3)], ids=["grey", "colour"])
+def crop(request: pytest.FixtureRequest, sample_clip: Path) -> np.ndarray:
+    """A real face, aligned as for the compact and for the paper's networks."""
+    template = Template(size=request.param[0], channels=request.param[1])
+    landmarker = FaceLandmarker(still=True)
+    with open_source(str(sample_clip)) as source:
+        image = next(iter(source)).image
+    faces = landmarker.detect(image)
+    landmarker.close()
+    return align(image, faces[0].landmarks, template)
+
+
+def test_an_ordinary_face_has_nothing_to_complain_of(crop: np.ndarray) -> None:
+    assert picture_quality(crop, BOX, AHEAD, LIMITS) == 1.0
+    assert margins(crop, BOX, AHEAD, LIMITS).shape == (4,)
+    assert (margins(crop, BOX, AHEAD, LIMITS) > 2).all()
+
+
+@pytest.mark.parametrize(("height", "low"), [(47, True), (49, False), (30, True)])
+def test_small_faces(crop: np.ndarray, height: float, low: bool) -> None:
+    box = np.array([0, 0, 90, height], np.float32)
+    assert is_low_quality(picture_quality(crop, box, AHEAD, LIMITS)) is low
+
+
+@pytest.mark.parametrize(("level", "low"), [(29, True), (31, False), (5, True)])
+def test_dark_faces(level: float, low: bool) -> None:
+    noise = np.random.default_rng(0).normal(0, 12, (64, 64, 1))
+    crop = np.clip(level + noise - noise.mean(), 0, 255).round()
+    crop = (crop + (level - crop.mean())).clip(0, 255).round().astype(np.uint8)
+    assert abs(crop.mean() - level) < 0.9
+    assert is_low_quality(picture_quality(crop, BOX, AHEAD, LIMITS)) is low
+
+
+def test_blurred_faces(crop: np.ndarray) -> None:
+    scale = crop.shape[0] / 64
+    qualities = []
+    for sigma in (0.5, 1.0, 2.0, 4.0):
+        blurred = cv2.GaussianBlur(crop, (0, 0), sigma * scale).reshape(crop.shape)
+        qualities.append(picture_quality(blurred, BOX, AHEAD, LIMITS))
+    assert qualities == sorted(qualities, reverse=True)
+    assert [is_low_quality(quality) for quality in qualities] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(("degrees", "low"), [(44, False), (46, True), (-46, True), (-20, False)])
+def test_turned_faces(crop: np.ndarray, axis: int, degrees: float, low: bool) -> None:
+    pose = np.zeros(3, np.float32)
+    pose[axis] = np.radians(degrees)
+    assert is_low_quality(picture_quality(crop, BOX, pose, LIMITS)) is low
+
+
+def test_a_tilted_head_is_no_worse(crop: np.ndarray) -> None:
+    assert picture_quality(crop, BOX, np.array([0, 0, 1.2], np.float32), LIMITS) == 1.0
+
+
+def test_limits_are_the_callers(crop: np.ndarray) -> None:
+    assert is_low_quality(picture_quality(crop, BOX, AHEAD, QualityLimits(min_size_px=200)))
+    assert is_low_quality(picture_quality(crop, BOX, AHEAD, QualityLimits(min_brightness=250)))
+    assert picture_quality(np.zeros_like(crop), BOX, AHEAD, LIMITS) == 0.0
+
+
+def test_the_sample_clips_frames_are_ok(sample_clip: Path) -> None:
+    landmarker = FaceLandmarker(still=True)
+    with open_source(str(sample_clip)) as source:
+        for frame in islice(source, 0, None, 30):
+            face = landmarker.detect(frame.image)[0]
+            crop = align(frame.image, face.landmarks, Template())
+            assert picture_quality(crop, face.box, head_pose(face.landmarks), LIMITS) > 0.9
+    landmarker.close()

@@ -1,0 +1,16 @@
+"""Law of the stream: memory is flat over many times the frames."""
+
+import pytest
+
+from benchmarks import memory
+from benchmarks.machine import CLIP
+from nets.checkpoint import WEIGHTS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outputs", [["csv"], ["csv", "jsonl", "parquet", "video", "plot"]], ids=["csv", "all"])
+def test_ten_repetitions_need_no_more_memory_than_three(outputs: list[str]) -> None:
+    """The peaks of two fresh processes over the sample clip."""
+    model = str(WEIGHTS / "anclaf-compact.safetensors")
+    few, many = (memory.measure(str(CLIP), times, model, outputs) for times in (memory.FEW, memory.MANY))
+    assert many - few < memory.LIMIT_MB

@@ -1,0 +1,91 @@
+"""The command `affect`: a group whose commands are imported when they are called, so that help stays fast."""
+
+import errno
+import importlib
+import traceback
+from typing import Any, NamedTuple
+
+import click
+
+import tracker
+from tracker.commands.options import DEBUG, debug_option
+from tracker.errors import UsageError
+from tracker.faults import plain_line
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 and the signal's number."""
+
+
+class Entry(NamedTuple):
+    """Where a command stands, and its line in the help."""
+
+    place: str
+    help: str
+
+
+COMMANDS = {
+    "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
+    "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
+    "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),
+    "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),
+    "train": Entry("train.command:train", "Train a model."),
+}
+
+
+class CommandGroup(click.Group):
+    """Imports a command when it is called; says its error in one plain line and exits with 1, or 2 for wrong usage."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands' names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, None where there is none."""
+        return load(COMMANDS[cmd_name].place) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands and their lines, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise
+            ctx.exit(fail(error, ctx.meta.get(DEBUG, False)))
+
+
+def load(place: str) -> Any:
+    """The object that "module:name" names."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def fail(error: Exception, debug: bool) -> int:
+    """Say the error on standard error, after its traceback where wanted; returns the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    click.echo(f"error: {plain_line(error)}", err=True)
+    return 2 if isinstance(error, UsageError) else 1
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(tracker.__version__, message="affect %(version)s")
+@debug_option()
+def main() -> None:
+    """Video in, a timed valence-arousal trace per face out.
+
+    What is estimated is apparent affect, the expression that a face shows, not what a person feels.
+    """
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""`affect info`: what a source or a checkpoint says of itself."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracker.commands.models import model_card
+from tracker.commands.tables import table
+
+CHECKPOINT_SUFFIX = ".safetensors"
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+def info(file: str) -> None:
+    """Describe a source (size, rate, codec, time base, streams) or a checkpoint (its model card).
+
+    FILE is a video, a folder or glob of pictures, a .safetensors file, or the name of a model that ships.
+    """
+    is_model = file.endswith(CHECKPOINT_SUFFIX) or not (Path(file).exists() or set(file) & set("*?[-/\\."))
+    facts = checkpoint_facts(file) if is_model else source_facts(file)
+    click.echo("\n".join(table([(name, _told(value)) for name, value in facts.items()])))
+
+
+def checkpoint_facts(model: str) -> dict[str, Any]:
+    """The fields of a model card, by name."""
+    return asdict(model_card(model))
+
+
+def source_facts(uri: str) -> dict[str, Any]:
+    """What a source knows of itself before its first frame, and the streams of a file, by name."""
+    from tracker.sources import find_pictures, open_source
+    from tracker.sources.streams import describe_streams
+
+    with open_source(uri) as source:
+        facts = asdict(source.info)
+    if Path(uri).is_file() and not find_pictures(uri):
+        facts |= {f"stream {number}": line for number, line in enumerate(describe_streams(uri))}
+    return facts
+
+
+def _told(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)

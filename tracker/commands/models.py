@@ -1,0 +1,71 @@
+"""`affect models`: the models that ship, or that lie in a folder."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tracker.commands.tables import table
+from tracker.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from nets.checkpoint import ModelCard
+
+HEADINGS = ("name", "kind", "MB", "parameters", "frames", "terms", "figures (valence/arousal)")
+HEADLINE = "ccc"
+"""The figure that the table shows, of each set of figures."""
+
+Answer = TypeVar("Answer")
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+def models(folder: Path | None) -> None:
+    """List the models that ship, or those in FOLDER: size, parameters, frames in the window, terms and figures."""
+    from nets.checkpoint import WEIGHTS, list_models
+
+    place = folder or WEIGHTS
+    cards = checked(list_models, place)
+    rows = [model_row(card, place / f"{card.name}.safetensors") for card in cards]
+    click.echo("\n".join(table([HEADINGS, *rows], right=(2, 3, 4))) if cards else f"no models in {place}")
+
+
+def checked(read: Callable[..., Answer], *arguments: Any) -> Answer:
+    """What a function of nets.checkpoint answers; its faults become CheckpointError with the same text."""
+    from nets.checkpoint import CheckpointFault
+
+    try:
+        return read(*arguments)
+    except CheckpointFault as error:
+        raise CheckpointError(str(error)) from error
+
+
+def model_card(model: str) -> "ModelCard":
+    """The card of a model that ships, by name, or of a .safetensors path; raises CheckpointError."""
+    from nets.checkpoint import find, read_card
+
+    return checked(read_card, checked(find, model))
+
+
+def model_row(card: "ModelCard", path: Path) -> Sequence[str]:
+    """One line of the table, in the order of HEADINGS."""
+    size = f"{path.stat().st_size / 1e6:.1f}" if path.exists() else "?"
+    return (
+        card.name,
+        card.kind,
+        size,
+        f"{card.parameters:,}",
+        str(card.sequence_length),
+        card.terms,
+        headline(card.figures),
+    )
+
+
+def headline(figures: dict[str, Any]) -> str:
+    """The main figure of a report, or of each report by its name: "ferplus ccc 0.91/0.86"."""
+    found = figures.get(HEADLINE)
+    if isinstance(found, dict) and {"valence", "arousal"} <= found.keys():
+        return f"{HEADLINE} {found['valence']:.3f}/{found['arousal']:.3f}"
+    inner = {name: headline(value) for name, value in figures.items() if isinstance(value, dict)}
+    return ", ".join(f"{name} {told}" for name, told in inner.items() if told)

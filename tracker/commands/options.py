@@ -1,0 +1,42 @@
+"""Command line options that take their defaults and choices from the configuration classes."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import click
+
+from tracker.config import default_of
+
+DEBUG = "tracker.debug"
+"""Key of click's shared context: whether an error shows its traceback."""
+
+Config = TypeVar("Config")
+
+
+def setting(config: type, name: str, *flags: str, **attributes: Any) -> Callable:
+    """A click option that sets one field of a configuration class, with the class's default and choices."""
+    default = default_of(config, name)
+    hint = get_type_hints(config)[name]
+    if get_origin(hint) is Literal:
+        attributes["type"] = click.Choice(get_args(hint))
+    shown = default is not None and not isinstance(default, bool)
+    return click.option(name, *flags, default=default, show_default=shown, **attributes)
+
+
+def filled(config: type[Config], options: dict[str, Any]) -> Config:
+    """An instance of a configuration class, its fields taken out of options; the others keep their default."""
+    names = [field.name for field in fields(config) if field.name in options]  # type: ignore[arg-type]
+    return config(**{name: options.pop(name) for name in names})
+
+
+def debug_option(expose_value: bool = False) -> Callable:
+    """The option --debug, which makes an error show its traceback."""
+    return click.option(
+        "--debug", is_flag=True, expose_value=expose_value, callback=_note_debug, help="Show the traceback of an error."
+    )
+
+
+def _note_debug(context: click.Context, _: click.Parameter, wanted: bool) -> bool:
+    context.meta[DEBUG] = wanted or context.meta.get(DEBUG, False)
+    return context.meta[DEBUG]

@@ -1,0 +1,95 @@
+"""`affect track`: sources in, outputs in a folder, a summary at the end."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracker.commands.options import debug_option, filled, setting
+from tracker.commands.tables import table
+from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
+
+if TYPE_CHECKING:
+    from tracker.recording import Outcome
+
+EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted": 130}
+"""By the outcome of a source; the largest is the command's."""
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@setting(OutputConfig, "folder", "-o", "--out", metavar="DIR", help="Folder of the outputs.")
+@setting(OutputConfig, "csv", "--csv/--no-csv", help="A table, one row a face and frame (on unless --no-csv).")
+@setting(OutputConfig, "jsonl", "--jsonl", metavar="F", help="JSON lines to a file, a folder, or - (standard output).")
+@setting(OutputConfig, "parquet", "--parquet", is_flag=True, help="The table as Parquet.")
+@setting(OutputConfig, "video", "--video", is_flag=True, help="The video with box, valence-arousal point and trail.")
+@setting(OutputConfig, "plot", "--plot", is_flag=True, help="A picture of the traces.")
+@setting(BatchConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors file.")
+@setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
+@setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
+@setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
+@setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
+@setting(SourceOptions, "start", "--start", type=float, metavar="S", help="Begin at this time, seconds.")
+@setting(SourceOptions, "end", "--end", type=float, metavar="S", help="End at this time, seconds.")
+@setting(SourceOptions, "fps", "--fps", metavar="N", help="Pictures a second, for pictures alone.")
+@setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
+@setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is in the overlay video.")
+@setting(BatchConfig, "resume", "--resume", is_flag=True, help="Skip what is complete.")
+@setting(BatchConfig, "workers", "--workers", metavar="N", help="Sources tracked at once, each by its own process.")
+@debug_option(expose_value=True)
+@click.pass_context
+def track(context: click.Context, sources: tuple[str, ...], **options: Any) -> None:
+    """Track the apparent affect of every face in videos and pictures.
+
+    A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Of each, DIR
+    gets NAME.csv, .jsonl, .parquet, .overlay.mp4 and .png as asked for, and NAME.meta.json, which tells how they came
+    about.
+    """
+    config = batch_config(options)
+    from tracker.batch import run_batch
+    from tracker.commands.models import model_card
+
+    outcomes = run_batch(sources, config, model_card(config.model).sha256)
+    click.echo(summary(outcomes), err=True)
+    context.exit(max(EXIT_CODES[outcome.state] for outcome in outcomes))
+
+
+def batch_config(options: dict[str, Any]) -> BatchConfig:
+    """The configuration that the command's options describe; raises UsageError for values out of range."""
+    options["smoothing"] = filled(SmoothingConfig, options)
+    parts = {"tracker": TrackerConfig, "source": SourceOptions, "output": OutputConfig}
+    return BatchConfig(**{name: filled(part, options) for name, part in parts.items()}, **options)
+
+
+def summary(outcomes: "Sequence[Outcome]") -> str:
+    """What became of each source: a line for one, a table for several; and after Ctrl-C, how to go on."""
+    lines = [_line(outcomes[0])] if len(outcomes) == 1 else _table(outcomes)
+    if any(outcome.state == "interrupted" for outcome in outcomes):
+        lines.append(_how_to_go_on(outcomes))
+    return "\n".join(lines)
+
+
+def _line(outcome: "Outcome") -> str:
+    if outcome.state in ("failed", "interrupted"):
+        return (
+            f"error: {outcome.detail}" if outcome.uri in outcome.detail else f"error: {outcome.uri}: {outcome.detail}"
+        )
+    told = "warning: " if outcome.state == "truncated" else ""
+    written = f"{outcome.rows} rows in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"
+    return f"{told}{outcome.uri}: {written}" + (f" ({outcome.detail})" if outcome.detail else "")
+
+
+def _table(outcomes: "Sequence[Outcome]") -> list[str]:
+    rows = [(o.uri[-48:], o.output, str(o.rows), f"{o.seconds:.1f}", _result(o)) for o in outcomes]
+    return table([("source", "output", "rows", "seconds", "result"), *rows], right=(2, 3))
+
+
+def _result(outcome: "Outcome") -> str:
+    return f"{outcome.state}: {outcome.detail}" if outcome.detail else outcome.state
+
+
+def _how_to_go_on(outcomes: "Sequence[Outcome]") -> str:
+    kept = [file for outcome in outcomes if outcome.state == "interrupted" for file in outcome.files]
+    done = sum(outcome.state in ("done", "skipped") for outcome in outcomes)
+    partial = f"; what was written of the rest is in {', '.join(kept)}" if kept else ""
+    return f"interrupted: {done} of {len(outcomes)} complete{partial}; the same command with --resume goes on"

@@ -1,0 +1,210 @@
+"""Frames in, tracked frames out: the only module that composes the stages."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+
+from nets.checkpoint import CheckpointFault
+from nets.runtime import Runtime, load_runtime
+from tracker.config import TrackerConfig
+from tracker.errors import CheckpointError, UsageError
+from tracker.faces.align import Template, align
+from tracker.faces.association import FaceAssociator
+from tracker.faces.landmarks import FaceLandmarker
+from tracker.faces.pose import head_pose
+from tracker.faces.quality import is_low_quality, picture_quality
+from tracker.ring import RingBuffer
+from tracker.smoothing import make_smoother, step_lag_ms
+from tracker.types import AffectSample, Face, FaceFeatures, Frame, TrackedFrame
+
+DEFAULT_MODEL = "anclaf-compact"
+
+
+class Landmarker(Protocol):
+    """What the engine asks of a face finder; FaceLandmarker is one."""
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """Faces in image (H, W, 3) uint8 RGB, in its own pixels, without ids."""
+
+    def reset(self) -> None:
+        """Forget the faces of earlier frames."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class Answer(NamedTuple):
+    """What the networks and the filter say of one face in one frame."""
+
+    trace: Sequence[float]
+    """(6,): V and A over the window, of the frame alone, and smoothed."""
+    quadrant: np.ndarray
+    """(4,) probabilities."""
+    attention: np.ndarray | None
+    """(n,) or None."""
+
+
+class FaceState:
+    """What is remembered of one face: its window of features and its filter."""
+
+    def __init__(self, runtime: Runtime, length: int, config: TrackerConfig) -> None:
+        self.ring = RingBuffer(length, runtime.feature_width, runtime.window_rate_hz, config.max_gap_s)
+        self.smoother = make_smoother(config.smoothing)
+
+
+class Engine:
+    """Tracks the affect of every face of a stream; frames go in by their time, one tracked frame comes out for each.
+
+    model is the name of one that ships, a .safetensors path, or a ready Runtime; landmarker takes FaceLandmarker's
+    place (the engine closes it). Raises CheckpointError for a model that cannot be used. Use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Runtime = DEFAULT_MODEL,
+        config: TrackerConfig | None = None,
+        landmarker: Landmarker | None = None,
+    ) -> None:
+        self.config = config or TrackerConfig()
+        self.step_lag_ms = step_lag_ms(self.config.smoothing)
+        self.runtime = _load(model, self.config) if isinstance(model, str | Path) else model
+        self.sequence_length = _window_length(self.runtime, self.config)
+        self._template = Template.from_card(self.runtime.card.crop)
+        self._associator = FaceAssociator(self.config.max_gap_s)
+        self._states: dict[int, FaceState] = {}
+        self._time: float | None = None
+        self._landmarker = landmarker or FaceLandmarker(self.config)
+
+    def step(self, frame: Frame) -> list[TrackedFrame]:
+        """The tracked frames that this frame completes, in order: at present itself. Times must rise."""
+        if self._time is not None and not frame.time > self._time:
+            raise UsageError(
+                f"frame {frame.index} has the time {frame.time:g} s after {self._time:g} s; expected times that rise: "
+                "call Engine.reset() before another stream"
+            )
+        self._time = frame.time
+        faces = self._associator.update(self._landmarker.detect(frame.image), frame.time)
+        self._states = {i: state for i, state in self._states.items() if i in self._associator.alive}
+        samples = self._measure(frame, faces) if faces else ()
+        return [TrackedFrame(frame, tuple(faces), tuple(samples))]
+
+    @property
+    def in_use(self) -> bool:
+        """Whether frames have passed since the start or the last reset."""
+        return self._time is not None
+
+    def flush(self) -> list[TrackedFrame]:
+        """The tracked frames that are still to come when the stream has ended: at present none."""
+        return []
+
+    def reset(self) -> None:
+        """Forget the stream: the next frame meets an engine like a new one, ids from 0."""
+        self._landmarker.reset()
+        self._associator.reset()
+        self._states.clear()
+        self._time = None
+
+    def close(self) -> None:
+        """Free the landmarker's graphs; the engine is of no use afterwards."""
+        self._landmarker.close()
+
+    def meta(self) -> dict[str, Any]:
+        """What a .meta.json tells of the engine: model, window, smoothing with its lag, device."""
+        card = self.runtime.card
+        return {
+            "model": {"name": card.name, "kind": card.kind, "sha256": card.sha256, "terms": card.terms},
+            "sequence_length": self.sequence_length,
+            "window_rate_hz": self.runtime.window_rate_hz,
+            "smoothing": {**asdict(self.config.smoothing), "lag_ms": round(self.step_lag_ms, 1)},
+            "quality_limits": asdict(self.config.quality),
+            "faces": self.config.faces,
+            "device": str(self.runtime.device),
+        }
+
+    def _measure(self, frame: Frame, faces: list[Face]) -> list[AffectSample]:
+        """The samples of a frame's faces: all are encoded in one batch."""
+        crops = np.stack([align(frame.image, face.landmarks, self._template) for face in faces])
+        features = FaceFeatures(*self.runtime.encode(crops))
+        states = [self._state(face) for face in faces]
+        affect, attention = self._combine(states, features, frame.time)
+        traces = _traces(states, affect, features.frame_affect, frame.time)
+        answers = map(Answer, traces, features.quadrant, attention)
+        return [self._sample(frame.time, *each) for each in zip(faces, crops, answers, strict=True)]
+
+    def _sample(self, time: float, face: Face, crop: np.ndarray, answer: Answer) -> AffectSample:
+        pose = head_pose(face.landmarks)
+        quality = picture_quality(crop, face.box, pose, self.config.quality)
+        valence, arousal, valence_frame, arousal_frame, valence_smooth, arousal_smooth = answer.trace
+        return AffectSample(
+            time=time,
+            track_id=cast(int, face.track_id),
+            status="low_quality" if is_low_quality(quality) else "ok",
+            valence=valence,
+            arousal=arousal,
+            valence_frame=valence_frame,
+            arousal_frame=arousal_frame,
+            valence_smooth=valence_smooth,
+            arousal_smooth=arousal_smooth,
+            quadrant=answer.quadrant,
+            attention=answer.attention,
+            confidence=face.score * quality,
+            pose=pose,
+        )
+
+    def _combine(
+        self, states: list[FaceState], features: FaceFeatures, time: float
+    ) -> tuple[np.ndarray, Sequence[np.ndarray | None]]:
+        """Affect (B, 2) over each face's window, and the attention (n,) or None of each."""
+        if not self.runtime.recurrent:
+            return features.frame_affect, [None] * len(states)
+        for state, row in zip(states, features.feature, strict=True):
+            state.ring.push(time, row)
+        windows, valid = zip(*(state.ring.window() for state in states), strict=True)
+        affect, attention = self.runtime.combine(np.stack(windows), np.stack(valid))
+        return affect, [None] * len(states) if attention is None else list(attention)
+
+    def _state(self, face: Face) -> FaceState:
+        track_id = cast(int, face.track_id)
+        if track_id not in self._states:
+            self._states[track_id] = FaceState(self.runtime, self.sequence_length, self.config)
+        return self._states[track_id]
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def track(frames: Iterable[Frame], engine: Engine) -> Iterator[TrackedFrame]:
+    """Track a whole stream: one tracked frame for each frame, as it passes. An engine already in use is reset first."""
+    if engine.in_use:
+        engine.reset()
+    for frame in frames:
+        yield from engine.step(frame)
+    yield from engine.flush()
+
+
+def _load(model: str | Path, config: TrackerConfig) -> Runtime:
+    try:
+        return load_runtime(model, config.device, config.threads)
+    except CheckpointFault as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _window_length(runtime: Runtime, config: TrackerConfig) -> int:
+    """Frames in the window: the user's choice, else the model's; a single-frame model has 1."""
+    return (config.sequence_length or runtime.sequence_length) if runtime.recurrent else 1
+
+
+def _traces(states: list[FaceState], affect: np.ndarray, frame_affect: np.ndarray, time: float) -> list[list[float]]:
+    """For each face V and A over the window, of the frame alone, and smoothed (6,), all within [-1, 1]."""
+    affect, frame_affect = np.clip(affect, -1.0, 1.0), np.clip(frame_affect, -1.0, 1.0)
+    smooth = np.stack([state.smoother.step(value, time) for state, value in zip(states, affect, strict=True)])
+    return np.concatenate([affect, frame_affect, smooth], axis=1).tolist()

@@ -1,0 +1,68 @@
+"""Ctrl-C: a flag that is looked at between frames, so that no output is torn in the middle of a write."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+
+class Flag(Protocol):
+    """An event of threads or of processes."""
+
+    def set(self) -> None:
+        """Raise the flag."""
+
+    def is_set(self) -> bool:
+        """Whether it was raised."""
+
+
+class Interrupt:
+    """While entered, Ctrl-C sets the flag and breaks off what the main thread does, unless that is `held`.
+
+    A second Ctrl-C breaks off even that.
+    """
+
+    def __init__(self, flag: Flag) -> None:
+        self.flag = flag
+        self._held = False
+        self._seen = False
+
+    def __enter__(self) -> "Interrupt":
+        self._previous = signal.getsignal(signal.SIGINT)
+        if self._previous is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within, Ctrl-C only sets the flag; check() tells of it afterwards."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if the flag is set."""
+        if self.flag.is_set():
+            raise KeyboardInterrupt
+
+    def _handle(self, _: int, __: FrameType | None) -> None:
+        insisted, self._seen = self._seen, True
+        self.flag.set()
+        if insisted or not self._held:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def ignored() -> Iterator[None]:
+    """Ctrl-C is ignored, by processes that are started meanwhile for all their life."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

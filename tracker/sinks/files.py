@@ -1,0 +1,203 @@
+"""Files that bear a temporary name until they are complete; shared by the sinks, standard library only."""
+
+import contextlib
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+from tracker.errors import SinkError
+
+RESERVABLE = hasattr(os, "posix_fallocate")
+
+
+class Output(Protocol):
+    """Where bytes go: a file that is not complete yet, or standard output."""
+
+    def write(self, data: bytes) -> int:
+        """Write all of data, or nothing and raise SinkError."""
+
+    def finish(self) -> None:
+        """Complete the output and give it its name."""
+
+    def abort(self) -> None:
+        """Close the output as it is; never raises, and does nothing after finish."""
+
+
+def open_output(path: Path | str) -> Output:
+    """Standard output for "-", else a PartFile."""
+    return StandardOutput() if str(path) == "-" else PartFile(Path(path))
+
+
+def part_path(path: Path) -> Path:
+    """The temporary name, which keeps the type: clip.mp4 is clip.part.mp4 until it is complete."""
+    return path.with_name(f"{path.stem}.part{path.suffix}")
+
+
+def write_meta(path: Path | str, meta: dict[str, Any]) -> None:
+    """Write meta as indented JSON, atomically; numpy scalars become numbers, anything unknown its text."""
+    text = json.dumps(meta, indent=2, ensure_ascii=False, default=_plain)
+    file = PartFile(Path(path))
+    try:
+        file.write(text.encode() + b"\n")
+        file.finish()
+    finally:
+        file.abort()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+class PartFile:
+    """A binary file under its temporary name; finish() gives it its own, abort() leaves it.
+
+    A write that fails (a full disk) is undone, and every later one fails alike: what stays are whole writes.
+    A path that is not a regular file (a device, a named pipe) is written directly.
+    Raises SinkError wherever the operating system refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._direct = path.exists() and not path.is_file()
+        self.part = path if self._direct else part_path(path)
+        self.fault: SinkError | None = None
+        """The first write that failed."""
+        self._end = 0
+        if path.is_dir():
+            raise SinkError(f"cannot write {path}: it is a folder; give a file's name")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.part.open("wb", buffering=0)
+        except OSError as error:
+            reason = f"{path.parent} is not a folder" if path.parent.is_file() else _reason(error)
+            raise SinkError(f"cannot write {path}: {reason}; choose another output folder") from error
+
+    @property
+    def name(self) -> str:
+        """The temporary name."""
+        return str(self.part)
+
+    @property
+    def closed(self) -> bool:
+        """Whether finish or abort was called."""
+        return self._file.closed
+
+    def write(self, data: bytes) -> int:
+        """Write all of data, or nothing and raise SinkError."""
+        if self.fault is not None:
+            raise self.fault
+        start = 0 if self._direct else self._file.tell()
+        try:
+            self._write_whole(data)
+        except OSError as error:
+            self._undo(start)
+            raise self._fail(error) from error
+        self._end = max(self._end, start + len(data))
+        return len(data)
+
+    def reserve(self, size: int) -> None:
+        """Claim size bytes of the disk beyond what is written, or raise SinkError; of no effect where unsupported."""
+        if self._direct or not RESERVABLE:
+            return
+        try:
+            os.posix_fallocate(self._file.fileno(), self._end, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise SinkError(self._told(error)) from error
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move within what is written; returns the new position."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The position, bytes from the start."""
+        return self._file.tell()
+
+    def flush(self) -> None:
+        """Nothing to do: each write goes to the operating system at once."""
+
+    def finish(self) -> None:
+        """Close the file and give it its own name, replacing what bore it; SinkError if a write had failed."""
+        if self.fault is not None:
+            raise self.fault
+        try:
+            self._settle()
+            if not self._direct:
+                self.part.replace(self.path)
+        except OSError as error:
+            raise self._fail(error) from error
+
+    def abort(self) -> None:
+        """Close the file and leave it under its temporary name."""
+        if not self.closed:
+            with contextlib.suppress(OSError):
+                self._settle()
+            self._file.close()
+
+    def discard(self) -> None:
+        """Close the file and remove it."""
+        self.abort()
+        if not self._direct:
+            self.part.unlink(missing_ok=True)
+
+    def _write_whole(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while len(rest):
+            rest = rest[self._file.write(rest) :]
+
+    def _undo(self, start: int) -> None:
+        if not self._direct and start >= self._end:
+            self._file.truncate(start)
+
+    def _settle(self) -> None:
+        """Give back what was reserved, wait until the disk has the rest, close."""
+        if not self._direct:
+            self._file.truncate(self._end)
+            os.fsync(self._file.fileno())
+        self._file.close()
+
+    def _fail(self, error: OSError) -> SinkError:
+        self.fault = SinkError(self._told(error))
+        return self.fault
+
+    def _told(self, error: OSError) -> str:
+        kept = "" if self._direct else f"; what was written so far is in {self.part}"
+        return f"cannot write {self.path}: {_reason(error)}{kept}"
+
+
+class StandardOutput:
+    """Standard output, flushed at each write; a reader that closed its end is a SinkError."""
+
+    def write(self, data: bytes) -> int:
+        """Write and flush data, UTF-8 text."""
+        try:
+            sys.stdout.write(data.decode())
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            _silence_stdout()
+            raise SinkError("standard output was closed by its reader; stopped") from error
+        except OSError as error:
+            _silence_stdout()
+            raise SinkError(f"cannot write to standard output: {_reason(error)}") from error
+        return len(data)
+
+    def finish(self) -> None:
+        """Nothing to do: each write was flushed."""
+
+    def abort(self) -> None:
+        """Nothing to do: each write was flushed."""
+
+
+def _silence_stdout() -> None:
+    """Send what the interpreter still holds for standard output nowhere, so that it ends without a second error."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,175 @@
+"""Records: one row per frame and face, and one for a frame without a face. CSV and JSON lines; the columns of all."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tracker.sinks import Columns, Sink
+from tracker.sinks.files import open_output
+from tracker.types import QUADRANTS, AffectSample, Face, TrackedFrame
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its type, the decimals kept, and its name in py-feat where that has one."""
+
+    name: str
+    kind: Literal["int", "float", "text"]
+    decimals: int = 0
+    pyfeat: str | None = None
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("frame", "int"),
+    Column("face_id", "int", pyfeat="Identity"),
+    Column("timestamp", "float", 6),
+    Column("confidence", "float", 4),
+    Column("success", "int"),
+    Column("status", "text"),
+    Column("valence", "float", 6),
+    Column("arousal", "float", 6),
+    Column("valence_frame", "float", 6),
+    Column("arousal_frame", "float", 6),
+    Column("valence_smooth", "float", 6),
+    Column("arousal_smooth", "float", 6),
+    Column("quadrant", "text"),
+    *(Column(f"q_{quadrant}", "float", 5) for quadrant in QUADRANTS),
+    Column("FaceRectX", "float", 2),
+    Column("FaceRectY", "float", 2),
+    Column("FaceRectWidth", "float", 2),
+    Column("FaceRectHeight", "float", 2),
+    Column("FaceScore", "float", 4),
+    Column("pose_Rx", "float", 5, pyfeat="Pitch"),
+    Column("pose_Ry", "float", 5, pyfeat="Yaw"),
+    Column("pose_Rz", "float", 5, pyfeat="Roll"),
+)
+"""The columns in their order.
+
+affect    the names above; frame counts from 0.
+openface  the same names (frame, face_id, timestamp, confidence, success and pose_R* are OpenFace's own, and it has none
+          for the rest); frame counts from 1.
+pyfeat    the third field's name where there is one; frame counts from 0. timestamp stays: py-feat's approx_time is text
+          in whole seconds, made from an average frame rate. py-feat's input column is left to the .meta.json.
+"""
+
+DECIMALS: dict[str, int] = {column.name: column.decimals for column in COLUMNS if column.kind == "float"}
+EMPTY: Row = {column.name: None for column in COLUMNS}
+
+
+def column_names(columns: Columns) -> tuple[str, ...]:
+    """The names of all columns in their order, in one convention."""
+    return tuple(c.pyfeat if columns == "pyfeat" and c.pyfeat else c.name for c in COLUMNS)
+
+
+def first_frame(columns: Columns) -> int:
+    """What the first frame is counted as."""
+    return 1 if columns == "openface" else 0
+
+
+def rows(tracked: TrackedFrame, columns: Columns = "affect") -> list[Row]:
+    """The rows of one frame: name to int, float (rounded), text, or None for what was not measured."""
+    frame: Row = {
+        "frame": tracked.frame.index + first_frame(columns),
+        "timestamp": tracked.frame.time,
+        "confidence": 0.0,
+        "success": 0,
+        "status": "no_face",
+    }
+    measured = zip(tracked.faces, tracked.samples, strict=True)
+    found = [{**EMPTY, **frame, **_face(face), **_sample(sample)} for face, sample in measured]
+    names = column_names(columns)
+    return [dict(zip(names, _rounded(row), strict=True)) for row in found or [{**EMPTY, **frame}]]
+
+
+def _face(face: Face) -> Row:
+    x0, y0, x1, y1 = face.box.tolist()
+    return {
+        "FaceRectX": x0,
+        "FaceRectY": y0,
+        "FaceRectWidth": x1 - x0,
+        "FaceRectHeight": y1 - y0,
+        "FaceScore": face.score,
+    }
+
+
+def _sample(sample: AffectSample) -> Row:
+    return {
+        "face_id": sample.track_id,
+        "confidence": sample.confidence,
+        "success": 1,
+        "status": sample.status,
+        "valence": sample.valence,
+        "arousal": sample.arousal,
+        "valence_frame": sample.valence_frame,
+        "arousal_frame": sample.arousal_frame,
+        "valence_smooth": sample.valence_smooth,
+        "arousal_smooth": sample.arousal_smooth,
+        "quadrant": QUADRANTS[int(sample.quadrant.argmax())],
+        **dict(zip((f"q_{quadrant}" for quadrant in QUADRANTS), sample.quadrant.tolist(), strict=True)),
+        **dict(zip(("pose_Rx", "pose_Ry", "pose_Rz"), sample.pose.tolist(), strict=True)),
+    }
+
+
+def _rounded(row: Row) -> list[Any]:
+    return [_round(value, DECIMALS[name]) if name in DECIMALS else value for name, value in row.items()]
+
+
+def _round(value: float | None, decimals: int) -> float | None:
+    """A plain float, never -0.0; None for what is missing or not finite."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), decimals) + 0.0
+
+
+class CsvSink(Sink):
+    """Comma-separated values, UTF-8, a header line; an empty field is a value that was not measured."""
+
+    def __init__(self, path: Path, columns: Columns) -> None:
+        self._columns = columns
+        self._output = open_output(path)
+        self._output.write(_csv_lines([column_names(columns)]))
+
+    def write(self, tracked: TrackedFrame) -> None:
+        """Add the rows of one frame; they are in the file when this returns."""
+        self._output.write(_csv_lines([row.values() for row in rows(tracked, self._columns)]))
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        self._output.finish()
+
+    def abort(self) -> None:
+        """Leave the rows written so far under the temporary name."""
+        self._output.abort()
+
+
+def _csv_lines(table: list[Any]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(table)
+    return text.getvalue().encode()
+
+
+class JsonLinesSink(Sink):
+    """One JSON object a line, null for what was not measured; the path "-" is standard output."""
+
+    def __init__(self, path: Path, columns: Columns) -> None:
+        self._columns = columns
+        self._output = open_output(path)
+
+    def write(self, tracked: TrackedFrame) -> None:
+        """Add the rows of one frame; they are out when this returns."""
+        lines = [json.dumps(row, separators=(",", ":")) + "\n" for row in rows(tracked, self._columns)]
+        self._output.write("".join(lines).encode())
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        self._output.finish()
+
+    def abort(self) -> None:
+        """Leave the rows written so far under the temporary name."""
+        self._output.abort()
