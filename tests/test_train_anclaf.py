@@ -32,7 +32,7 @@ def drawn_faces(count: int) -> tuple[torch.Tensor, np.ndarray]:
 @pytest.fixture(scope="module")
 def faces() -> Examples:
     crops, emotion = drawn_faces(64)
-    return Examples(crops, torch.eye(8)[emotion] * 0.93 + 0.01 * (1 - torch.eye(8)[emotion]), torch.ones(64), emotion)
+    return Examples(crops, torch.eye(8)[emotion] * 0.93 + 0.01 * (1 - torch.eye(8)[emotion]), emotion)
 
 
 @pytest.fixture(autouse=True)
@@ -107,8 +107,10 @@ def test_examples_mix_votes_and_own_label_and_weigh_the_rare() -> None:
     part = examples(data, "train", CONFIG, (crops, found))
     assert part.crops.shape == (10, 1, 80, 80)
     assert part.emotions[0, :2].tolist() == pytest.approx([0.4, 0.6])
-    assert part.weights[0] > part.weights[1]
-    assert float(part.weights.mean()) == pytest.approx(1, abs=1e-5)
+    weights = part.weights(0.5)
+    assert weights[0] > weights[1]
+    assert float(weights.mean()) == pytest.approx(1, abs=1e-5)
+    assert part.weights(0.0).tolist() == pytest.approx([1.0] * 10)
 
 
 def test_examples_leave_out_what_was_not_found() -> None:

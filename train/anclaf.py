@@ -55,6 +55,8 @@ class StageOneConfig:
     """The last ones, in which fewer pictures are distorted: the weights settle on faces as they mostly are."""
     settle_share: float
     """Of the pictures that may be distorted then; before, all may."""
+    settle_weight_power: float
+    """In place of weight_power then."""
     batch: int
     learning_rate: float
     weight_decay: float
@@ -88,8 +90,6 @@ class Examples:
     """(N, C, S, S) uint8, with the template's margin."""
     emotions: Tensor
     """(N, 8) float32: the target distribution."""
-    weights: Tensor
-    """(N,) float32, mean 1."""
     majority: np.ndarray
     """(N,) the emotion with most votes."""
 
@@ -97,6 +97,16 @@ class Examples:
     def affect(self) -> Tensor:
         """(N, 2) float32: valence and arousal of the target distribution."""
         return self.emotions @ torch.from_numpy(ferplus.CENTRES)
+
+    @property
+    def frequency(self) -> Tensor:
+        """(8,) of the emotions; one that never occurs counts as one in ten thousand."""
+        return self.emotions.mean(0).clamp(min=1e-4)
+
+    def weights(self, power: float) -> Tensor:
+        """(N,) float32, mean 1: each face by its emotions' frequency to the power -`power`."""
+        weights = self.emotions @ self.frequency**-power
+        return weights / weights.mean()
 
 
 class Learner(nn.Module):
@@ -142,18 +152,11 @@ def examples(
     if split == "train":
         own = np.eye(len(ferplus.EMOTIONS), dtype=np.float32)[np.array(ferplus.LABEL_EMOTIONS)[part.label]]
         emotions = (1 - config.label_share) * emotions + config.label_share * own
-    weights = emotions @ _frequency(emotions) ** -config.weight_power
     return Examples(
         torch.from_numpy(crops[keep]).permute(0, 3, 1, 2).contiguous(),
         torch.from_numpy(emotions),
-        torch.from_numpy((weights / weights.mean()).astype(np.float32)),
         ferplus.majority(part.votes),
     )
-
-
-def _frequency(emotions: np.ndarray) -> np.ndarray:
-    """(8,) of distributions (N, 8); an emotion that never occurs counts as one in ten thousand."""
-    return np.maximum(emotions.mean(axis=0), 1e-4)
 
 
 class StageOne:
@@ -166,9 +169,7 @@ class StageOne:
         torch.manual_seed(config.seed)
         self.config, self.train, self.folder = config, train, folder
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        self.learner = Learner(SIZES[config.model](), torch.from_numpy(_frequency(train.emotions.numpy()))).to(
-            memory_format=torch.channels_last
-        )  # type: ignore[call-overload]
+        self.learner = Learner(SIZES[config.model](), train.frequency).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = deepcopy(self.learner.model).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
             self.learner.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
@@ -199,6 +200,8 @@ class StageOne:
     def _run_epoch(self) -> dict[str, float]:
         """Every epoch draws from its own seed, so that a resumed run is the run that was stopped."""
         self.learner.train()
+        config = self.config
+        self._weights = self.train.weights(config.settle_weight_power if self._settling else config.weight_power)
         order = torch.randperm(
             len(self.train.crops), generator=torch.Generator().manual_seed(self.config.seed + self.epoch)
         )
@@ -214,11 +217,11 @@ class StageOne:
     def _step(self, index: Tensor) -> dict[str, Tensor]:
         config, model = self.config, self.learner.model
         clean = augment(self.train.crops[index], config.crop.size)
-        seen = model.scale(distort(clean, self._distorted_share())).contiguous(memory_format=torch.channels_last)
+        seen = model.scale(distort(clean, config.settle_share if self._settling else 1.0)).contiguous(
+            memory_format=torch.channels_last
+        )
         with torch.autocast("cpu", torch.bfloat16):
-            losses = self.learner(
-                model.scale(clean), seen, self.train.emotions[index], self.train.weights[index], config
-            )
+            losses = self.learner(model.scale(clean), seen, self.train.emotions[index], self._weights[index], config)
         total = torch.stack([config.loss[name] * value for name, value in losses.items()]).sum()
         self.optimiser.zero_grad()
         total.backward()
@@ -229,9 +232,9 @@ class StageOne:
         self._update_average()
         return {name: value.detach() for name, value in losses.items()}
 
-    def _distorted_share(self) -> float:
-        settling = self.epoch >= self.config.epochs - self.config.settle_epochs
-        return self.config.settle_share if settling else 1.0
+    @property
+    def _settling(self) -> bool:
+        return self.epoch >= self.config.epochs - self.config.settle_epochs
 
     def _share_gradients(self) -> None:
         """Mean of the processes' gradients, in one message."""
