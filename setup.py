@@ -45,7 +45,7 @@ setup(
             "psutil>=5.9",
             "ruff==0.17.*",
             "mypy>=1.13",
-            "pandas>=2.1",
+            "pandas>=2.1,<3",
         ],
     },
     entry_points={"console_scripts": ["affect=tracker.cli:main"]},

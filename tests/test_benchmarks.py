@@ -83,11 +83,14 @@ def test_stopwatch_adds_up_within_a_frame() -> None:
     assert list(watch.frames) == ["double"] and len(watch.frames["double"]) == 2
 
 
-def test_memory_repeats_a_clip_as_one_stream(clip: str) -> None:
-    frames = list(memory.repeated(clip, 3))
-    assert [frame.index for frame in frames] == list(range(3 * FRAMES))
-    times = [frame.time for frame in frames]
-    assert all(0.03 < later - earlier < 0.05 for earlier, later in pairwise(times))
+def test_memory_repeats_a_clip_as_one_video(clip: str, tmp_path: Path) -> None:
+    path = tmp_path / "long.mp4"
+    memory.write_repeated(clip, 3, path)
+    with memory.open_source(str(path)) as source:
+        frames = [(frame.time, frame.image) for frame in source]
+    assert len(frames) == 3 * FRAMES
+    assert all(0.03 < later - earlier < 0.05 for (earlier, _), (later, _) in pairwise(frames))
+    assert (frames[0][1] == frames[2 * FRAMES][1]).all() and (frames[0][1] != frames[FRAMES - 1][1]).any()
 
 
 def test_memory_prints_both_peaks_and_their_difference(
@@ -107,7 +110,7 @@ def test_memory_prints_both_peaks_and_their_difference(
 def test_memory_runs_into_the_outputs_that_are_wanted(
     clip: str, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    memory.main(["--source", clip, "--model", model, "--run", "1", "--outputs", "csv", "jsonl"])
+    memory.main(["--source", clip, "--model", model, "--run", "--outputs", "csv", "jsonl"])
     assert float(capsys.readouterr().out.split()[-1]) > 50
 
 

@@ -2,12 +2,17 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tracker.interrupt import Interrupt, ignored
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +43,19 @@ def test_what_is_held_goes_on_to_its_end() -> None:
     assert steps == ["written"]
 
 
-def test_a_second_ctrl_c_breaks_off_even_that() -> None:
-    with Interrupt(threading.Event()) as interrupt, interrupt.held():
+def test_a_second_ctrl_c_insists() -> None:
+    insisted = []
+    with Interrupt(threading.Event(), lambda: insisted.append(True)) as interrupt, interrupt.held():
         press()
-        with pytest.raises(KeyboardInterrupt):
-            press()
+        assert insisted == []
+        press()
+    assert insisted == [True]
+
+
+def test_to_insist_ends_the_process() -> None:
+    code = "from tracker.interrupt import end_at_once\nend_at_once()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT)
+    assert done.returncode == -signal.SIGINT and done.stderr == b""
 
 
 def test_the_earlier_handler_comes_back() -> None:

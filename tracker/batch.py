@@ -85,13 +85,18 @@ def _run_spread(jobs: Sequence[Job], config: BatchConfig, report: Report) -> Non
         positions.put(position)
     start = (_share_threads(config), flag, positions, context.RLock())
     pool = ProcessPoolExecutor(config.workers, context, _start_worker, start)
-    with Interrupt(flag) as interrupt, interrupt.held(), pool:
+    with Interrupt(flag, _end_workers) as interrupt, interrupt.held(), pool:
         with ignored():
             futures = {pool.submit(_attempt, job): job for job in jobs}
         for future in as_completed(futures):
             report(_result(future, futures[future]))
     if sys.stderr.isatty():
         print(end="\r", file=sys.stderr)  # the workers' bars leave the cursor at the end of a cleared line
+
+
+def _end_workers() -> None:
+    for process in multiprocessing.active_children():
+        process.terminate()
 
 
 def _share_threads(config: BatchConfig) -> BatchConfig:

@@ -1,7 +1,8 @@
 """Ctrl-C: a flag that is looked at between frames, so that no output is torn in the middle of a write."""
 
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
@@ -17,14 +18,21 @@ class Flag(Protocol):
         """Whether it was raised."""
 
 
+def end_at_once() -> None:
+    """End this process by Ctrl-C's own signal."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 class Interrupt:
     """While entered, Ctrl-C sets the flag and breaks off what the main thread does, unless that is `held`.
 
-    A second Ctrl-C breaks off even that.
+    A library may swallow that while it waits for data; a second Ctrl-C calls `insist`.
     """
 
-    def __init__(self, flag: Flag) -> None:
+    def __init__(self, flag: Flag, insist: Callable[[], None] = end_at_once) -> None:
         self.flag = flag
+        self._insist = insist
         self._held = False
         self._seen = False
 
@@ -52,9 +60,11 @@ class Interrupt:
             raise KeyboardInterrupt
 
     def _handle(self, _: int, __: FrameType | None) -> None:
-        insisted, self._seen = self._seen, True
+        if self._seen:
+            return self._insist()
+        self._seen = True
         self.flag.set()
-        if insisted or not self._held:
+        if not self._held:
             raise KeyboardInterrupt
 
 

@@ -42,7 +42,7 @@ FACE_PX, LEAST = 110, 0.55
 """A smaller face has smaller marks, down to a share of those of a large one."""
 GAP = 9
 """Between a face and its circumplex, at unit 1."""
-STAY = 0.2
+STAY = 0.06
 """A mark moves to another side of its face only where it covers so much less, as a share of its area."""
 
 

@@ -118,9 +118,13 @@ class Recorder:
         except Exception as error:
             if self.config.debug:
                 traceback.print_exc()
-            return self._broken_off(job, tally, "failed", plain_line(error))
+            return self._broken_off(job, tally, self._why(), plain_line(error))
         files = map(str, job.outputs(self.config.output).values())
         return outcome_of(job, tally, "done" if tally.complete else "truncated", files)
+
+    def _why(self) -> State:
+        """What an error means: Ctrl-C where a library made an error of it, else a failure."""
+        return "interrupted" if self.interrupt.flag.is_set() else "failed"
 
     def _record(self, job: Job, tally: Tally) -> None:
         with open_source(job.uri, self.config.source) as source:

@@ -63,14 +63,14 @@ def batch_config(options: dict[str, Any]) -> BatchConfig:
 
 def summary(outcomes: "Sequence[Outcome]") -> str:
     """What became of each source: a line for one, a table for several; and after Ctrl-C, how to go on."""
-    lines = [_line(outcomes[0])] if len(outcomes) == 1 else _table(outcomes)
+    lines = _table(outcomes) if len(outcomes) > 1 else []
     if any(outcome.state == "interrupted" for outcome in outcomes):
         lines.append(_how_to_go_on(outcomes))
-    return "\n".join(lines)
+    return "\n".join(lines or [_line(outcomes[0])])
 
 
 def _line(outcome: "Outcome") -> str:
-    if outcome.state in ("failed", "interrupted"):
+    if outcome.state == "failed":
         return (
             f"error: {outcome.detail}" if outcome.uri in outcome.detail else f"error: {outcome.uri}: {outcome.detail}"
         )
