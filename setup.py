@@ -27,7 +27,7 @@ setup(
         "numpy>=1.26,<2",
         "opencv-contrib-python==4.11.*",
         "torch>=2.2",
-        "av>=17",
+        "av>=17,<19",
         "numba>=0.60",
         "click>=8.1",
         "tqdm>=4.66",

@@ -10,32 +10,40 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import av
 
 from benchmarks.machine import CLIP, machine, machine_lines
 from tracker import Engine, open_source, track
 from tracker.config import BatchConfig, default_of
 from tracker.sinks import SinkContext, open_sink
-from tracker.types import Frame
 
 LIMIT_MB = 5.0
 FEW, MANY = 3, 10
-GAP_S = 0.04
-"""From the last frame of one repetition to the first of the next."""
 SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "video": ".mp4", "plot": ".png"}
 
 
-def repeated(uri: str, times: int) -> Iterator[Frame]:
-    """The source's frames again and again, as one stream: time and index go on."""
-    start, index = 0.0, 0
-    for _ in range(times):
-        with open_source(uri) as source:
-            for frame in source:
-                time = start + frame.time
-                yield replace(frame, time=time, index=index)
-                index += 1
-        start = time + GAP_S
+def write_repeated(clip: str, times: int, path: Path) -> None:
+    """Write the clip's video stream `times` times, one after another, as one video; packets are copied."""
+    shift = 0
+    with av.open(clip) as first, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(first.streams.video[0])
+        for _ in range(times):
+            end = shift
+            for packet in packets_of(clip):
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                end = max(end, packet.pts + packet.duration)
+                packet.stream = stream
+                output.mux(packet)
+            shift = end
+
+
+def packets_of(clip: str) -> Iterator[Any]:
+    """The packets of the clip's first video stream."""
+    with av.open(clip) as container:
+        yield from (packet for packet in container.demux(container.streams.video[0]) if packet.dts is not None)
 
 
 def peak_mb() -> float:
@@ -50,25 +58,28 @@ def peak_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def run(uri: str, times: int, model: str, outputs: list[str]) -> float:
-    """Track the repeated source into the outputs; peak memory of this process in MB."""
-    with open_source(uri) as source:
-        context = SinkContext(info=source.info, source_uri=uri)
+def run(uri: str, model: str, outputs: list[str]) -> float:
+    """Track a source into the outputs; peak memory of this process in MB."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        source = stack.enter_context(open_source(uri))
         engine = stack.enter_context(Engine(model))
+        context = SinkContext(info=source.info, source_uri=uri)
         sinks = [stack.enter_context(open_sink(kind, folder / f"run{SUFFIXES[kind]}", context)) for kind in outputs]
-        for tracked in track(repeated(uri, times), engine):
+        for tracked in track(source, engine):
             for sink in sinks:
                 sink.write(tracked)
     return peak_mb()
 
 
-def measure(uri: str, times: int, model: str, outputs: list[str]) -> float:
-    """`run` in a fresh process."""
-    choice = ["--source", uri, "--model", model, "--outputs", *outputs, "--run", str(times)]
-    command = [sys.executable, "-m", "benchmarks.memory", *choice]
-    return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
+def measure(clip: str, times: int, model: str, outputs: list[str]) -> float:
+    """`run` over the repeated clip in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        video = Path(folder) / f"{times} times{Path(clip).suffix}"
+        write_repeated(clip, times, video)
+        choice = ["--source", str(video), "--model", model, "--outputs", *outputs, "--run"]
+        command = [sys.executable, "-m", "benchmarks.memory", *choice]
+        return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
 
 
 def table_of(peaks: dict[int, float]) -> str:
@@ -83,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     choice = (options.model, options.outputs)
     if options.run:
-        print(run(options.source, options.run, *choice))
+        print(run(options.source, *choice))
         return
     peaks, measured_on = {times: measure(options.source, times, *choice) for times in options.repeat}, machine()
     print(machine_lines(measured_on), table_of(peaks), sep="\n\n")
@@ -99,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeat", type=int, nargs=2, default=(FEW, MANY), metavar=("FEW", "MANY"))
     parser.add_argument("--outputs", nargs="+", default=["csv"], choices=list(SUFFIXES))
     parser.add_argument("--model", default=default_of(BatchConfig, "model"))
-    parser.add_argument("--run", type=int, help="only run, in this process, so many times, and print the peak in MB")
+    parser.add_argument("--run", action="store_true", help="only track the source, in this process: its peak in MB")
     parser.add_argument("--json", type=Path)
     return parser
 

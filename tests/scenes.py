@@ -50,6 +50,14 @@ class WrittenFaces:
         self.closed = True
 
 
+class NoFaces(WrittenFaces):
+    """A face finder that finds none, for tests of what passes through."""
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """Nothing."""
+        return []
+
+
 def scene(index: int, time: float, places: list[tuple[float, float, float]]) -> Frame:
     """A textured picture (160, 240, 3) whose faces (x, y, side) px are written into its first row."""
     rng = np.random.default_rng(index)

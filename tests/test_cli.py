@@ -25,7 +25,7 @@ from tracker.config import BatchConfig
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "mediapipe", "cv2", "av", "numba", "pyarrow", "matplotlib")
-SECONDS = 120
+SECONDS = 240
 """Longest that a process of these tests may take on a busy machine."""
 
 

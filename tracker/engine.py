@@ -10,7 +10,7 @@ import numpy as np
 
 from nets.checkpoint import CheckpointFault
 from nets.runtime import Runtime, load_runtime
-from tracker.config import TrackerConfig
+from tracker.config import DEFAULT_MODEL, TrackerConfig
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.association import FaceAssociator
@@ -20,8 +20,6 @@ from tracker.faces.quality import is_low_quality, picture_quality
 from tracker.ring import RingBuffer
 from tracker.smoothing import make_smoother, step_lag_ms
 from tracker.types import AffectSample, Face, FaceFeatures, Frame, TrackedFrame
-
-DEFAULT_MODEL = "anclaf-compact"
 
 
 class Landmarker(Protocol):
