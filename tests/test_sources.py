@@ -240,3 +240,10 @@ def test_find_pictures(tree: Path) -> None:
     assert find_pictures("clips/cover.jpg") == ["clips/cover.jpg"]
     assert find_pictures("clips/b10.mp4") == []
     assert find_pictures("-") == []
+
+
+def test_overlays_that_the_tracker_wrote_are_not_sources_again(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.overlay.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    assert expand_sources([str(tmp_path)]) == [str(tmp_path / name) for name in ("a.mp4", "b.mp4")]
+    assert expand_sources([str(tmp_path / "a.overlay.mp4")]) == [str(tmp_path / "a.overlay.mp4")]

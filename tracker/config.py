@@ -7,7 +7,8 @@ from tracker.errors import UsageError
 
 DEFAULT_MODEL = "anclaf-compact"
 """The model that ships."""
-SEQUENCE_LENGTHS = (1, 2, 4, 8, 16, 32)
+OVERLAY_SUFFIX = ".overlay.mp4"
+"""How the name of an overlay video ends; a folder's own overlay videos are not taken as its sources."""
 
 FACE_COLOURS: tuple[tuple[int, int, int], ...] = (
     (86, 180, 233),

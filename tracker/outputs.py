@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tracker.config import BatchConfig, OutputConfig
+from tracker.config import OVERLAY_SUFFIX, BatchConfig, OutputConfig
 from tracker.errors import SinkError, UsageError
 from tracker.sources import find_pictures
 
-SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "video": ".overlay.mp4", "plot": ".png"}
+SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "video": OVERLAY_SUFFIX, "plot": ".png"}
 """End of an output's name, by the kind of its sink."""
 SHEET = ".meta.json"
 STDIN = "-"

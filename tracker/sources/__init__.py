@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from tracker.config import SourceOptions
+from tracker.config import OVERLAY_SUFFIX, SourceOptions
 from tracker.errors import SourceError
 from tracker.types import Frame, SourceInfo, SourceReport
 
@@ -62,8 +62,8 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
 def expand_sources(patterns: Sequence[str]) -> list[str]:
     """The sources that files, folders, globs and URLs stand for, in natural order, each once.
 
-    A folder with videos stands for each of them; a folder with pictures alone is one source, and so is a glob of
-    pictures. Raises SourceError where a pattern stands for nothing.
+    A folder with videos stands for each of them, but for the overlays that the tracker wrote; a folder with pictures
+    alone is one source, and so is a glob of pictures. Raises SourceError where a pattern stands for nothing.
     """
     return list(dict.fromkeys(source for pattern in patterns for source in _expand(pattern)))
 
@@ -128,7 +128,7 @@ def _inside(folder: Path) -> list[str]:
 
 
 def _of_kind(paths: Sequence[str], suffix: re.Pattern[str]) -> list[str]:
-    return [path for path in paths if suffix.fullmatch(Path(path).suffix)]
+    return [path for path in paths if suffix.fullmatch(Path(path).suffix) and not path.endswith(OVERLAY_SUFFIX)]
 
 
 def _refuse_folder(uri: str) -> list[str]:

@@ -27,6 +27,8 @@ DECLARED = {"mov", "matroska", "avi", "flv", "asf"}
 READ_ERRORS = 8
 """Damaged places in a row after which reading stops."""
 URL_TIMEOUT_S = 20.0
+MOST_HZ = 1000
+"""A higher average frame rate is none: the container tells the rate of its clock instead."""
 
 
 class VideoReader:
@@ -269,7 +271,10 @@ def _video_stream(container: av.container.InputContainer, uri: str) -> av.VideoS
 
 
 def _rate_hz(stream: av.VideoStream) -> float | None:
-    rate = stream.average_rate if stream.start_time is not None else stream.guessed_rate or stream.average_rate
+    """The average, or FFmpeg's guess where that is but the clock's own rate (mkv without a default duration)."""
+    average, guessed = stream.average_rate, stream.guessed_rate
+    trusted = stream.start_time is not None and average and average <= MOST_HZ
+    rate = average if trusted else guessed or average
     return float(rate) if rate else None
 
 
