@@ -29,6 +29,7 @@ setup(
         "torch>=2.2",
         "av>=17,<19",
         "numba>=0.60",
+        "scipy>=1.11",
         "click>=8.1",
         "tqdm>=4.66",
         "safetensors>=0.4",
@@ -36,11 +37,10 @@ setup(
         "pyarrow>=15,<26",
     ],
     extras_require={
-        "train": ["scipy>=1.11"],
+        "train": [],
         "live": [],
         "test": [
             "pytest>=8",
-            "scipy>=1.11",
             "scikit-learn>=1.4",
             "psutil>=5.9",
             "ruff==0.17.*",

@@ -1,13 +1,13 @@
 """Stable ids: through motion, losses, crossings and any order of detection."""
 
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from scenes import face_at, shape
-from scipy.optimize import linear_sum_assignment
 
 from tracker.config import TrackerConfig
 from tracker.faces.association import FORBIDDEN, FaceAssociator, assign, landmark_distances, overlaps
@@ -152,15 +152,16 @@ def test_nothing_but_the_id_is_changed() -> None:
     assert (face.track_id, found.score) == (None, face.score)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 5), (5, 1), (4, 4), (3, 7), (7, 3), (16, 16), (0, 3), (3, 0)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (5, 1), (4, 4), (3, 7), (7, 3), (0, 3), (3, 0)])
 def test_assignment_is_the_cheapest(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(sum(size))
     for _ in range(30):
         costs = rng.uniform(0, 2, size)
-        rows, columns = linear_sum_assignment(costs)
         pairs = assign(costs)
+        wide = costs if size[0] <= size[1] else costs.T
+        cheapest = min(wide[range(len(wide)), list(order)].sum() for order in permutations(range(max(size)), len(wide)))
         assert len(pairs) == min(size)
-        assert sum(costs[pair] for pair in pairs) == pytest.approx(costs[rows, columns].sum())
+        assert sum(costs[pair] for pair in pairs) == pytest.approx(cheapest)
         assert pairs == sorted(pairs)
 
 

@@ -14,7 +14,7 @@ import tracker
 
 ROOT = Path(__file__).parents[1]
 OURS = ("tracker", "nets", "train", "benchmarks")
-HEAVY = {"torch", "mediapipe", "cv2", "av", "numba", "matplotlib", "pyarrow"}
+HEAVY = {"torch", "mediapipe", "cv2", "av", "numba", "scipy", "matplotlib", "pyarrow"}
 FOUNDATION = r"tracker\.(types|errors|config)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|smoothing|kernels|overlay|marks|plots)"
@@ -41,6 +41,7 @@ RULES = [
     Rule(r"tracker\.sinks", rf"{FOUNDATION}|tracker\.sinks\.files", late=rf"{SINKS}|tracker\.(overlay|plots)"),
     Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow")),
     Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),
+    Rule(r"tracker\.faces\.association", FOUNDATION, ("scipy",)),
     Rule(r"tracker\.faces\..+", FOUNDATION, ("cv2",)),
     Rule(r"tracker\.ring", rf"{FOUNDATION}|tracker\.kernels"),
     Rule(r"tracker\.smoothing", FOUNDATION),

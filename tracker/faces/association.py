@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from tracker.types import Face
 
@@ -107,40 +108,9 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def assign(costs: np.ndarray) -> list[tuple[int, int]]:
-    """The (row, column) pairs of the cheapest one-to-one assignment of costs (T, N), pairs that are FORBIDDEN left out.
-
-    The Hungarian method with potentials and shortest augmenting paths: exact, O(T^2 N).
-    """
-    if costs.shape[0] > costs.shape[1]:
-        return sorted((row, column) for column, row in assign(costs.T))
-    row_of = np.full(costs.shape[1] + 1, -1)
-    potentials = np.zeros(costs.shape[0]), np.zeros(costs.shape[1] + 1)
-    for row in range(costs.shape[0]):
-        _augment(costs, row, row_of, potentials)
-    pairs = sorted((int(row), column) for column, row in enumerate(row_of[:-1]) if row >= 0)
-    return [pair for pair in pairs if costs[pair] < FORBIDDEN]
-
-
-def _augment(costs: np.ndarray, row: int, row_of: np.ndarray, potentials: tuple[np.ndarray, np.ndarray]) -> None:
-    """Assign one more row: grow the tree of cheapest alternating paths from it until a free column is met, and flip."""
-    row_potential, column_potential = potentials
-    count = costs.shape[1]
-    slack, parent, done = np.full(count, np.inf), np.full(count, count), np.zeros(count + 1, bool)
-    column, row_of[count] = count, row
-    while row_of[column] >= 0:
-        done[column] = True
-        reduced = costs[row_of[column]] - row_potential[row_of[column]] - column_potential[:count]
-        nearer = ~done[:count] & (reduced < slack)
-        slack[nearer], parent[nearer] = reduced[nearer], column
-        following = int(np.argmin(np.where(done[:count], np.inf, slack)))
-        step = slack[following]
-        row_potential[row_of[done]] += step
-        column_potential[done] -= step
-        slack[~done[:count]] -= step
-        column = following
-    while column != count:
-        row_of[column], column = row_of[parent[column]], parent[column]
-    row_of[count] = -1
+    """The (row, column) pairs of the cheapest one-to-one assignment of costs (T, N); those FORBIDDEN are left out."""
+    rows, columns = linear_sum_assignment(costs)
+    return [pair for pair in zip(rows.tolist(), columns.tolist(), strict=True) if costs[pair] < FORBIDDEN]
 
 
 def _boxes(faces: Iterable[Face]) -> np.ndarray:
