@@ -133,3 +133,14 @@ def test_a_configuration_that_is_not_one(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"epochs": 3}')
     with pytest.raises(UsageError, match=r"c.json is not a configuration of stage one"):
         StageOneConfig.read(str(tmp_path / "c.json"))
+
+
+def test_the_learning_rate_rises_and_falls_to_zero(faces: Examples, tmp_path: Path) -> None:
+    run = StageOne(replace(CONFIG, epochs=10), faces, tmp_path)
+    total = 10 * run.steps
+    rates = [run._rate(step) for step in range(total + 3)]
+    top = rates.index(max(rates))
+    assert (rates[0], rates[top], rates[total]) == pytest.approx((0.04, 1.0, 0.0))
+    assert top == total // 10
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)

@@ -1,6 +1,7 @@
 """ANCLaF's first stage without the adversarial game: G denoises, D names the quadrant, C regresses affect."""
 
 import json
+import math
 import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -29,6 +30,8 @@ DATA = (
     "(arXiv 2007.10058), contempt at (-0.5, 0.6)"
 )
 TERMS = "Apache-2.0; trained on FER-2013 pictures (Kaggle challenge data: see their terms) with FER+ votes (MIT)"
+WARM_UP = 0.1
+"""Share of the steps in which the learning rate rises."""
 SIZES = {"paper": AnclafConfig, "compact": AnclafConfig.compact}
 
 
@@ -175,10 +178,16 @@ class StageOne:
             self.learner.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
         )
         self.steps = len(train.crops) // config.batch
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, config.learning_rate, config.epochs * self.steps, pct_start=0.1, cycle_momentum=False
-        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
         self.epoch = 0
+
+    def _rate(self, step: int) -> float:
+        """Share of the learning rate: up along a cosine over WARM_UP of the steps, then down along one to zero."""
+        total = self.config.epochs * self.steps
+        rise = WARM_UP * total
+        if step < rise:
+            return 0.04 + 0.48 * (1 - math.cos(math.pi * step / rise))
+        return 0.5 * (1 + math.cos(math.pi * (min(step, total) - rise) / (total - rise)))
 
     def run(self, validation: Examples) -> Anclaf:
         """All epochs that are left; returns the averaged model."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,8 +23,12 @@ def train() -> None:
 @click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="That share every batch.")
 @click.option("--epochs", type=click.IntRange(min=1), help="In place of the configuration's.")
 def train_anclaf(config: str, data: Path, out: Path, processes: int, epochs: int | None) -> None:
-    """ANCLaF's first stage without the adversarial game, on FER+: writes OUT/CONFIG/NAME.safetensors and its card."""
+    """ANCLaF's first stage without the adversarial game, on FER+: writes OUT/CONFIG/NAME.safetensors and its card.
+
+    At the end the model is measured on FER+'s test split, and the card tells what came out.
+    """
     from train.anclaf import StageOneConfig, export, train_stage_one
+    from train.evaluate import ferplus_report, open_runtime, table_of
 
     settings = StageOneConfig.read(config)
     if epochs is not None:
@@ -31,4 +36,13 @@ def train_anclaf(config: str, data: Path, out: Path, processes: int, epochs: int
     folder = out / Path(config).stem
     train_stage_one(settings, data, folder, processes)
     path = export(settings, folder, f"affect train anclaf --config {config} --data FILE")
-    click.echo(f"wrote {path} and its card; measure it with: affect eval ferplus --data {data} --model {path}")
+    report = ferplus_report(open_runtime(str(path)), data)
+    add_figures(path, {"ferplus": report})
+    click.echo(f"{table_of(report)}\nwrote {path} and its card")
+
+
+def add_figures(path: Path, figures: dict[str, Any]) -> None:
+    """Write what was measured into the card of a checkpoint."""
+    from nets.checkpoint import read_card, write_card
+
+    write_card(path, replace(read_card(path), figures=figures))

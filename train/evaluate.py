@@ -154,6 +154,18 @@ def ferplus_task(data: "FerPlus", train: "FerPlus", split: str) -> Task:
     return Task(affect_of_votes(data.votes), majority(data.votes), baseline, protocol)
 
 
+def ferplus_report(runtime: "Runtime", data: Path, split: str = "test", limit: int | None = None) -> dict[str, Any]:
+    """The whole report on (the first `limit` faces of) a split of the FER+ .npz, through detection and alignment."""
+    from tracker.faces.align import Template
+    from train.datasets import ferplus
+
+    faces = ferplus.load(data)
+    part = faces.part(split)
+    part = part.select(np.arange(len(part.images))[:limit])
+    crops, found = ferplus.crops_of(tqdm(part.images, "aligning", unit="face"), Template.from_card(runtime.card.crop))
+    return score(runtime, crops, found, ferplus_task(part, faces.part("train"), split))
+
+
 def pictures_task(rows: "list[PictureRow]", table: Path) -> Task:
     """Pictures against the valence and arousal of their table; the constant is the mean of the table."""
     target = np.array([(row.valence, row.arousal) for row in rows])
@@ -221,16 +233,8 @@ def evaluate() -> None:
 @_options
 def evaluate_ferplus(data: Path, split: str, limit: int | None, model: str, file: Path | None) -> None:
     """Score a model on FER+, face by face, through the tracker's own detection and alignment."""
-    from tracker.faces.align import Template
-    from train.datasets import ferplus
-
     check_folder(file)
-    runtime, faces = open_runtime(model), ferplus.load(data)
-    part = faces.part(split)
-    part = part.select(np.arange(len(part.images))[:limit])
-    pictures = tqdm(part.images, "aligning", unit="face")
-    crops, found = ferplus.crops_of(pictures, Template.from_card(runtime.card.crop))
-    _publish(score(runtime, crops, found, ferplus_task(part, faces.part("train"), split)), file)
+    _publish(ferplus_report(open_runtime(model), data, split, limit), file)
 
 
 @evaluate.command("images")
