@@ -47,7 +47,8 @@ RULES = [
     Rule(r"tracker\.smoothing", FOUNDATION),
     Rule(r"tracker\.(overlay|marks)", rf"{FOUNDATION}|tracker\.marks", ("cv2",)),
     Rule(r"tracker\.plots", FOUNDATION, ("matplotlib",)),
-    Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|nets\..+"),
+    Rule(r"tracker\.ahead", "-"),
+    Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|nets\..+"),
     Rule(DESK, rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.engine", ("tqdm",)),
     Rule(r"tracker", "-"),
     Rule(

@@ -73,8 +73,8 @@ class TrackerConfig:
     """Frames with a longer side are shrunk to it before detection."""
     irises: bool = False
     """478 landmarks in place of 468."""
-    threads: int | None = None
-    """torch threads; None leaves torch's choice."""
+    threads: int | None = 1
+    """torch threads; None leaves torch's choice. One is faster than two beside the thread that finds faces."""
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
     quality: QualityLimits = field(default_factory=QualityLimits)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from nets.checkpoint import CheckpointFault
 from nets.runtime import Runtime, load_runtime
+from tracker.ahead import Ahead
 from tracker.config import DEFAULT_MODEL, TrackerConfig
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
@@ -20,6 +21,9 @@ from tracker.faces.quality import is_low_quality, picture_quality
 from tracker.ring import RingBuffer
 from tracker.smoothing import make_smoother, step_lag_ms
 from tracker.types import AffectSample, Face, FaceFeatures, Frame, TrackedFrame
+
+FRAMES_AHEAD = 2
+"""Frames whose faces are found before they can be measured."""
 
 
 class Landmarker(Protocol):
@@ -44,6 +48,28 @@ class Answer(NamedTuple):
     """(4,) probabilities."""
     attention: np.ndarray | None
     """(n,) or None."""
+
+
+class Sighting(NamedTuple):
+    """One face of a frame, before the networks."""
+
+    face: Face
+    """With its id."""
+    crop: np.ndarray
+    """(S, S, C) uint8."""
+    pose: np.ndarray
+    """(3,) radians."""
+    quality: float
+    """[0, 1], of the picture."""
+
+
+class Found(NamedTuple):
+    """A frame between the two halves of a step."""
+
+    frame: Frame
+    sightings: list[Sighting]
+    alive: set[int]
+    """Ids that a face may still take up."""
 
 
 class FaceState:
@@ -75,10 +101,15 @@ class Engine:
         self._associator = FaceAssociator(self.config.max_gap_s)
         self._states: dict[int, FaceState] = {}
         self._time: float | None = None
+        self._halves: Ahead[Found] | None = None
         self._landmarker = landmarker or FaceLandmarker(self.config)
 
     def step(self, frame: Frame) -> list[TrackedFrame]:
         """The tracked frames that this frame completes, in order: at present itself. Times must rise."""
+        return [self.measure(self.find(frame))]
+
+    def find(self, frame: Frame) -> Found:
+        """The first half of step(): the frame's faces and their ids. Times must rise."""
         if self._time is not None and not frame.time > self._time:
             raise UsageError(
                 f"frame {frame.index} has the time {frame.time:g} s after {self._time:g} s; expected times that rise: "
@@ -86,9 +117,27 @@ class Engine:
             )
         self._time = frame.time
         faces = self._associator.update(self._landmarker.detect(frame.image), frame.time)
-        self._states = {i: state for i, state in self._states.items() if i in self._associator.alive}
-        samples = self._measure(frame, faces) if faces else ()
-        return [TrackedFrame(frame, tuple(faces), tuple(samples))]
+        return Found(frame, [self._see(frame, face) for face in faces], self._associator.alive)
+
+    def measure(self, found: Found) -> TrackedFrame:
+        """The second half of step(): what the networks and the filter say of the faces, in the order of the frames."""
+        self._states = {i: state for i, state in self._states.items() if i in found.alive}
+        samples = self._measure(found) if found.sightings else ()
+        return TrackedFrame(found.frame, tuple(sighting.face for sighting in found.sightings), tuple(samples))
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
+        """step() over frames with its two halves at once."""
+        self._halves = Ahead((self.find(frame) for frame in frames), FRAMES_AHEAD)
+        try:
+            for found in self._halves:
+                yield self.measure(found)
+        finally:
+            self._end_halves()
+
+    def _end_halves(self) -> None:
+        if self._halves is not None:
+            self._halves.close()
+            self._halves = None
 
     @property
     def in_use(self) -> bool:
@@ -101,6 +150,7 @@ class Engine:
 
     def reset(self) -> None:
         """Forget the stream: the next frame meets an engine like a new one, ids from 0."""
+        self._end_halves()
         self._landmarker.reset()
         self._associator.reset()
         self._states.clear()
@@ -108,6 +158,7 @@ class Engine:
 
     def close(self) -> None:
         """Free the landmarker's graphs; the engine is of no use afterwards."""
+        self._end_halves()
         self._landmarker.close()
 
     def meta(self) -> dict[str, Any]:
@@ -123,19 +174,22 @@ class Engine:
             "device": str(self.runtime.device),
         }
 
-    def _measure(self, frame: Frame, faces: list[Face]) -> list[AffectSample]:
+    def _measure(self, found: Found) -> list[AffectSample]:
         """The samples of a frame's faces: all are encoded in one batch."""
-        crops = np.stack([align(frame.image, face.landmarks, self._template) for face in faces])
-        features = FaceFeatures(*self.runtime.encode(crops))
-        states = [self._state(face) for face in faces]
-        affect, attention = self._combine(states, features, frame.time)
-        traces = _traces(states, affect, features.frame_affect, frame.time)
+        time, sightings = found.frame.time, found.sightings
+        features = FaceFeatures(*self.runtime.encode(np.stack([sighting.crop for sighting in sightings])))
+        states = [self._state(sighting.face) for sighting in sightings]
+        affect, attention = self._combine(states, features, time)
+        traces = _traces(states, affect, features.frame_affect, time)
         answers = map(Answer, traces, features.quadrant, attention)
-        return [self._sample(frame.time, *each) for each in zip(faces, crops, answers, strict=True)]
+        return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
 
-    def _sample(self, time: float, face: Face, crop: np.ndarray, answer: Answer) -> AffectSample:
-        pose = head_pose(face.landmarks)
-        quality = picture_quality(crop, face.box, pose, self.config.quality)
+    def _see(self, frame: Frame, face: Face) -> Sighting:
+        crop, pose = align(frame.image, face.landmarks, self._template), head_pose(face.landmarks)
+        return Sighting(face, crop, pose, picture_quality(crop, face.box, pose, self.config.quality))
+
+    def _sample(self, time: float, sighting: Sighting, answer: Answer) -> AffectSample:
+        face, _, pose, quality = sighting
         valence, arousal, valence_frame, arousal_frame, valence_smooth, arousal_smooth = answer.trace
         return AffectSample(
             time=time,
@@ -181,11 +235,13 @@ class Engine:
 
 
 def track(frames: Iterable[Frame], engine: Engine) -> Iterator[TrackedFrame]:
-    """Track a whole stream: one tracked frame for each frame, as it passes. An engine already in use is reset first."""
+    """Track a whole stream: one tracked frame for each frame, as it passes. An engine already in use is reset first.
+
+    Faces are found in the next frames, by a thread, while those of the newest are measured.
+    """
     if engine.in_use:
         engine.reset()
-    for frame in frames:
-        yield from engine.step(frame)
+    yield from engine.run(frames)
     yield from engine.flush()
 
 
