@@ -86,7 +86,7 @@ def frozen_encoder(model: Anclaf) -> Callable[[Tensor], tuple[Tensor, Tensor, Te
     """Anclaf.encode as one traced program for float crops (B, C, S, S): the same values, a fifth less time on a CPU."""
     config = model.config
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")
         example = torch.zeros(1, config.channels, config.size, config.size)
         return torch.jit.freeze(torch.jit.trace(_Encoder(model).eval(), example, check_trace=False))
 

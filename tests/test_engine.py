@@ -1,6 +1,7 @@
 """The engine: what it composes, and how it answers to what it is given."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from scenes import WrittenFaces, assert_same, scene, small_runtime, two_walkers
 
 from nets.checkpoint import save
 from tracker.config import QualityLimits, SmoothingConfig, TrackerConfig
-from tracker.engine import Engine, track
+from tracker.engine import FRAMES_AHEAD, Engine, track
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.landmarks import FaceLandmarker
@@ -177,14 +178,16 @@ def test_track_yields_as_the_frames_pass() -> None:
     taken = []
 
     def frames() -> Iterator[Frame]:
-        for frame in two_walkers(5):
+        for frame in two_walkers(40):
             taken.append(frame.index)
             yield frame
 
     stream = track(frames(), engine_for())
     assert taken == []
     assert next(stream).frame.index == 0
-    assert taken == [0]
+    time.sleep(0.3)
+    assert taken == list(range(len(taken)))
+    assert len(taken) <= FRAMES_AHEAD + 2
 
 
 def test_track_begins_afresh_with_an_engine_in_use() -> None:
