@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -38,6 +38,10 @@ class FacelessEngine:
     def step(self, frame: Frame) -> list[TrackedFrame]:
         FacelessEngine.at_frame(frame.index)
         return [TrackedFrame(frame, (), ())]
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
+        for frame in frames:
+            yield from self.step(frame)
 
     def flush(self) -> list[TrackedFrame]:
         return []

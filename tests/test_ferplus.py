@@ -108,4 +108,4 @@ def test_prepared_crops_are_kept(tmp_path: Path, blank: FerPlus, monkeypatch: py
 def test_most_faces_are_found() -> None:
     data = ferplus.load(FERPLUS)
     _, found = ferplus.crops_of(data.part("test").images[:100], Template())
-    assert found.mean() > 0.9
+    assert found.mean() > 0.85

@@ -273,9 +273,9 @@ def _video_stream(container: av.container.InputContainer, uri: str) -> av.VideoS
 def _rate_hz(stream: av.VideoStream) -> float | None:
     """The average, or FFmpeg's guess where that is but the clock's own rate (mkv without a default duration)."""
     average, guessed = stream.average_rate, stream.guessed_rate
-    trusted = stream.start_time is not None and average and average <= MOST_HZ
-    rate = average if trusted else guessed or average
-    return float(rate) if rate else None
+    if stream.start_time is None or (average and average > MOST_HZ):
+        average = guessed or average
+    return float(average) if average else None
 
 
 def _duration(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
