@@ -6,6 +6,7 @@ A folder with crops.npy, one .npy a column, and set.json, which is written last:
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Prepared:
     def rows_of_clips(self) -> list[np.ndarray]:
         """The rows of each clip, in order of time; index by clip."""
         bounds = np.searchsorted(self.clip, np.arange(len(self.clips) + 1))
-        return [np.arange(*pair) for pair in zip(bounds, bounds[1:], strict=False)]
+        return [np.arange(*pair) for pair in pairwise(bounds)]
 
 
 def create_crops(folder: Path, template: Template, count: int) -> np.ndarray:

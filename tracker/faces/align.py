@@ -39,13 +39,18 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: Template) -> np.nd
 
     S is the template's size plus its margins. Beyond the picture's edge its border is repeated.
     """
-    points = np.stack([landmarks[list(anchor), :2].mean(axis=0) for anchor in ANCHORS])
-    target = np.array(template.points) * template.size + template.margin - 0.5
-    matrix = similarity(points, target)
+    matrix = placement(landmarks, template)
     side = template.size + 2 * template.margin
     image, matrix = _shrunk(image, matrix, side)
     crop = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return crop if template.channels == 3 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None]
+
+
+def placement(landmarks: np.ndarray, template: Template) -> np.ndarray:
+    """The (2, 3) transform from the picture's pixels to the crop's, margin included, for landmarks (L, 2 or 3)."""
+    points = np.stack([landmarks[list(anchor), :2].mean(axis=0) for anchor in ANCHORS])
+    target = np.array(template.points) * template.size + template.margin - 0.5
+    return similarity(points, target)
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
