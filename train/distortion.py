@@ -47,9 +47,13 @@ def light(image: Tensor) -> Tensor:
     return _some(image, 0.4, _sharpen).clamp(0, 255)
 
 
-def distort(image: Tensor, share: float = 1.0) -> Tensor:
-    """Each of DISTORTIONS strikes its part of the batch (B, C, S, S); 1 - share of the batch stays as it is."""
-    return (_strike(image) if share == 1 else _some(image, share, _strike)).clamp(0, 255)
+def distort(image: Tensor, share: float = 1.0, kind: str = "camera") -> Tensor:
+    """A share of the batch (B, C, S, S) as a camera spoils it, or (kind published) by one of the paper's six.
+
+    camera: each of DISTORTIONS strikes its part of the batch.
+    """
+    strike = _strike if kind == "camera" else _strike_one
+    return (strike(image) if share == 1 else _some(image, share, strike)).clamp(0, 255)
 
 
 def low_resolution(image: Tensor) -> Tensor:
@@ -109,6 +113,56 @@ DISTORTIONS: tuple[tuple[float, Callable[[Tensor], Tensor]], ...] = (
     (0.15, jpeg),
 )
 """Share of the batch and what strikes it, in the order of light, lens, sensor, codec."""
+
+
+def shrink(image: Tensor, level: int) -> Tensor:
+    """Down by 2, 4 or 8 and back."""
+    small = F.interpolate(image, scale_factor=1 / (2, 4, 8)[level], mode="area")
+    return F.interpolate(small, size=image.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def soften(image: Tensor, level: int) -> Tensor:
+    """Gaussian blur of radius 1, 3 or 5."""
+    return _convolve(_convolve(image, (1.0, 3.0, 5.0)[level], 2), (1.0, 3.0, 5.0)[level], 3)
+
+
+def grain(image: Tensor, level: int) -> Tensor:
+    """Gaussian noise of variance .001, .005 or .01 of the range; the released code lets it wrap around."""
+    return image + torch.randn_like(image) * 255 * (0.001, 0.005, 0.01)[level] ** 0.5
+
+
+def brightness(image: Tensor, level: int) -> Tensor:
+    """Three quarters, five quarters or one and a half times the light."""
+    return image * (0.75, 1.25, 1.5)[level]
+
+
+def grey(image: Tensor, level: int) -> Tensor:
+    """Without colour; the level does not matter."""
+    return image.mean(dim=1, keepdim=True).expand_as(image)
+
+
+def grid(image: Tensor, level: int) -> Tensor:
+    """White blocks in 7 columns and 12 rows, each half its cell in both directions; the level does not matter."""
+    side = image.shape[-1]
+    at = torch.arange(side)
+    rows, columns = ((at * count / side) % 1 < 0.5 for count in (12, 7))
+    return torch.where(rows[:, None] & columns[None], 255.0, image)
+
+
+PUBLISHED: tuple[Callable[[Tensor, int], Tensor], ...] = (shrink, soften, grain, brightness, grey, grid)
+"""The six of the released code, each at three levels; one of them strikes half of the pictures."""
+
+
+def _strike_one(image: Tensor) -> Tensor:
+    image = image.clone()
+    chosen = torch.randint(0, 2 * len(PUBLISHED), (len(image),))
+    levels = torch.randint(0, 3, (len(image),))
+    for number, distortion in enumerate(PUBLISHED):
+        for level in range(3):
+            struck = (chosen == number) & (levels == level)
+            if struck.any():
+                image[struck] = distortion(image[struck], level)
+    return image
 
 
 def _strike(image: Tensor) -> Tensor:

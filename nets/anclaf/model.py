@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nets.anclaf.combiner import Combiner, CombinerEncoder, Recurrence, Score
-from nets.anclaf.discriminator import Discriminator
+from nets.anclaf.discriminator import QUADRANTS, Discriminator
 from nets.anclaf.generator import Generator
 from nets.anclaf.layers import Norm
 
@@ -30,6 +30,9 @@ class AnclafConfig:
     """Side of G's first and last convolution."""
     discriminator_width: int = 16
     discriminator_layers: int = 6
+    quadrant: Literal["classify", "regress"] = "classify"
+    """classify: D names the quadrant (the paper's text); regress: D's valence and arousal are thresholded (the released
+    default)."""
     quadrant_planes: Literal[0, 1, 4] = 4
     """Planes of Q in ZQ: 4 probabilities; 1 (the quadrant's number) and 0 as in the released code."""
     combiner_widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
@@ -80,8 +83,10 @@ class Encoding(NamedTuple):
     """(B, C, S, S) in [-1, 1]: G's denoised picture."""
     realness: Tensor
     """(B, 1, s, s): D's critic values of it."""
+    verdict: Tensor
+    """D's second head: quadrant logits (B, 4), or valence and arousal (B, 2) of a D that regresses."""
     quadrant_logits: Tensor
-    """(B, 4): D's."""
+    """(B, 4): D's; near certain where it regresses."""
     feature: Tensor
     """(B, F): C's."""
     affect: Tensor
@@ -98,7 +103,8 @@ class Anclaf(nn.Module):
         self.generator = Generator(
             c.channels, c.generator_width, c.generator_blocks, c.generator_norm, c.generator_kernel
         )
-        self.discriminator = Discriminator(c.channels, c.discriminator_width, c.discriminator_layers, c.size)
+        outputs = QUADRANTS if c.quadrant == "classify" else 2
+        self.discriminator = Discriminator(c.channels, c.discriminator_width, c.discriminator_layers, c.size, outputs)
         planes = 4 * c.generator_width + c.quadrant_planes
         encoder = CombinerEncoder(planes, c.combiner_widths, c.combiner_norm, c.combiner_residual)
         recurrence = None
@@ -117,10 +123,14 @@ class Anclaf(nn.Module):
 
     def forward(self, image: Tensor) -> Encoding:
         """Scaled crops (B, C, S, S). Q reaches C without a gradient: C does not teach D (released code, main_gan)."""
-        latent, reconstruction = self.generator(image)
-        realness, logits = self.discriminator(reconstruction)
+        return self.read(*self.generator(image))
+
+    def read(self, latent: Tensor, reconstruction: Tensor) -> Encoding:
+        """What D and C say of G's two answers."""
+        realness, verdict = self.discriminator(reconstruction)
+        logits = verdict if self.config.quadrant == "classify" else thresholded(verdict)
         feature, affect = self.combiner(self._zq(latent, logits.detach()))
-        return Encoding(reconstruction, realness, logits, feature, affect)
+        return Encoding(reconstruction, realness, verdict, logits, feature, affect)
 
     def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
@@ -142,13 +152,20 @@ class Anclaf(nn.Module):
         return torch.cat([latent, planes], dim=1)
 
 
-def with_recurrence(model: Anclaf, recurrence: Literal["lstm", "attention"]) -> Anclaf:
+def thresholded(affect: Tensor) -> Tensor:
+    """Logits (B, 4) that are certain of the quadrant in which affect (B, 2) lies; zero counts as high."""
+    high = torch.where(affect >= 0, 1.0, -1.0)
+    signs = affect.new_tensor([[1, -1, -1, 1], [1, 1, -1, -1]])
+    return 10 * high.to(affect.dtype) @ signs
+
+
+def with_recurrence(model: Anclaf, recurrence: Literal["lstm", "attention"], **changes: Any) -> Anclaf:
     """A copy of the model one stage further: ANCLaF to S-n (a new LSTM), or S-n to SA-n.
 
     SA-n starts exactly at S-n's output: the LSTM's columns for the attention's context start at zero, where the
-    released code leaves them at random values.
+    released code leaves them at random values. `changes` are further settings: hidden, score.
     """
-    grown = Anclaf(replace(model.config, recurrence=recurrence))
+    grown = Anclaf(replace(model.config, recurrence=recurrence, **changes))
     own, old = grown.state_dict(), model.state_dict()
     for name, value in old.items():
         own[name] = value.clone() if own[name].shape == value.shape else _padded(value, own[name])

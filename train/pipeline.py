@@ -1,0 +1,57 @@
+"""One training from its configuration to its checkpoints: where it starts, stage one, the features, the curriculum."""
+
+from pathlib import Path
+
+import numpy as np
+
+from train import anclaf, run
+from train.config import TrainingConfig, read_config
+from train.examples import examples
+from train.prepared import Prepared, open_prepared
+
+TERMS = {
+    "ferplus": "Apache-2.0; trained on FER-2013 pictures (Kaggle challenge data: see their terms) with FER+ votes (MIT)"
+}
+"""Of the weights, by data set; others are their user's own."""
+DATA = {
+    "ferplus": "FER-2013 faces (Goodfellow et al. 2013, Kaggle challenge) with FER+ votes (Barsoum et al. 2016, MIT), "
+    "training split; valence and arousal: votes and own label times AffectNet's class means as printed by LeVAsa's "
+    "authors (arXiv 2007.10058), contempt at (-0.5, 0.6)"
+}
+
+
+def run_stage_one(config: TrainingConfig, data: Path, rows: dict[str, np.ndarray], out: Path, processes: int) -> Path:
+    """Train G, D and C, first those that the configuration starts from; returns the run's folder, OUT/stage-one.
+
+    rows: which frames train and which validate, (N,) bool each. A second call goes on where the first stopped.
+    """
+    folder = out / "stage-one"
+    folder.mkdir(parents=True, exist_ok=True)
+    start = None
+    if config.start and not (folder / "last.pt").exists():
+        start = run_stage_one(read_config(config.start), data, rows, out.parent / config.start, processes) / "last.pt"
+    if not _finished(config, folder):
+        run.in_processes(_stage_one, processes, folder, config, data, rows, folder, start)
+    return folder
+
+
+def _finished(config: TrainingConfig, folder: Path) -> bool:
+    path = folder / "last.pt"
+    return path.exists() and run.load_state(path)["epoch"] >= config.stage_one.epochs
+
+
+def _stage_one(
+    config: TrainingConfig, data: Path, rows: dict[str, np.ndarray], folder: Path, start: Path | None
+) -> None:
+    """The work of one process."""
+    prepared = open_prepared(data)
+    stage = anclaf.StageOne(config, examples(prepared, rows["train"], config.stage_one, True), folder)
+    if not stage.resume() and start is not None:
+        stage.begin_with(run.load_state(start), start)
+    stage.run(examples(prepared, rows["validation"], config.stage_one, False))
+
+
+def describe(data: Prepared) -> tuple[str, str]:
+    """What a model card says of the data, and of the weights' terms."""
+    own = f"{data.name}, {int(data.usable.sum())} annotated faces of {len(data.subjects)} subjects"
+    return DATA.get(data.name, own), TERMS.get(data.name, f"bound by the licence of {data.name}")
