@@ -37,7 +37,7 @@ setup(
         "pyarrow>=15,<26",
     ],
     extras_require={
-        "train": [],
+        "train": ["tensorboard>=2.14,<2.19"],
         "live": [],
         "test": [
             "pytest>=8",

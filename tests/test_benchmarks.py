@@ -10,7 +10,7 @@ import cv2
 import pytest
 import torch
 
-from benchmarks import machine, memory, startup, throughput
+from benchmarks import machine, memory, startup, throughput, training
 from nets.anclaf import Anclaf, AnclafConfig
 from nets.checkpoint import ModelCard, save
 from tracker.faces.align import Template
@@ -139,3 +139,15 @@ def test_machine_names_python_and_every_package() -> None:
     assert found["versions"]["python"] == sys.version.split()[0] and found["cores"] >= 1
     assert set(machine.PACKAGES) < set(found["versions"]) and "absent" not in found["versions"].values()
     assert len(machine.machine_lines(found).splitlines()) == 3
+
+
+def test_training_measures_both_stages(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(sys, "argv", ["training", "--seconds", "0.01"])
+    monkeypatch.setattr(training, "PICTURES", 64)
+    monkeypatch.setattr(training, "LENGTHS", (2,))
+    training.main()
+    table = capsys.readouterr().out
+    assert re.search(r"stage one +\d+ pictures/s", table)
+    features, pictures, ratio = map(float, re.search(r"SA-2 +(\S+) +(\S+) +(\S+)", table).groups())
+    assert features > pictures
+    assert ratio == pytest.approx(features / pictures, rel=0.2)

@@ -1,68 +1,143 @@
-"""`affect train anclaf`, from a FER+ file to a checkpoint whose card tells what was measured; run twice, it goes on."""
+"""`affect train`: one command from a prepared set to checkpoints of every stage; run twice, it goes on."""
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from nets.checkpoint import load, read_card
 from tracker.cli import main
-from tracker.config import TrackerConfig
-from tracker.faces.landmarks import FaceLandmarker
-from train.anclaf import StageOneConfig
+from tracker.faces.align import Template
+from train.command import add_figures, changes_of
+from train.prepared import SPLITS, LabelScale, create_crops, write_prepared
 
-FACES_A_SPLIT = 12
+CLIPS, FRAMES = 12, 10
+TINY = {
+    "name": "tiny",
+    "model": {"size": "compact", "generator_width": 4, "discriminator_width": 4, "combiner_widths": [8, 8, 12]},
+    "template": {"size": 64, "channels": 1, "margin": 8},
+    "stage_one": {"batch": 16, "epochs": 1, "penalty_pictures": 4, "learning_rate": 0.002},
+    "stage_two": {"lengths": [2, 4], "epochs": 1, "attention_epochs": 1, "hidden": 8, "frames_per_batch": 64},
+}
 
 
 @pytest.fixture(scope="module")
-def ferplus_file(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small file in FER+'s own layout: grey faces of the sample clip, the later (smiling) half voted happy."""
-    video, landmarker, images = cv2.VideoCapture(str(sample_clip)), FaceLandmarker(TrackerConfig()), []
-    while len(images) < 3 * FACES_A_SPLIT and (read := video.read())[0]:
-        for _ in range(4):
-            video.grab()
-        faces = landmarker.detect(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
-        x0, y0, x1, y1 = faces[0].box.clip(0).astype(int)
-        images.append(cv2.resize(cv2.cvtColor(read[1][y0:y1, x0:x1], cv2.COLOR_BGR2GRAY), (48, 48)))
-    landmarker.close()
-    happy = np.arange(len(images)) >= len(images) // 2
-    votes = np.zeros((len(images), 10), np.uint8)
-    votes[np.arange(len(images)), np.where(happy, 1, 0)] = 10
-    path = tmp_path_factory.mktemp("data") / "ferplus.npz"
-    split = (np.arange(len(images)) % 3).astype(np.uint8)
-    np.savez(path, images=np.stack(images), votes=votes, label=np.where(happy, 3, 6).astype(np.uint8), split=split)
-    return path
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips of a bright spot that rises with valence, in three splits."""
+    folder, rng, count = tmp_path_factory.mktemp("clips"), np.random.default_rng(0), CLIPS * FRAMES
+    crops = create_crops(folder, Template(size=64, channels=1, margin=8), count)
+    valence = np.clip(np.repeat(rng.uniform(-0.8, 0.8, CLIPS), FRAMES) + rng.normal(0, 0.1, count), -1, 1)
+    for crop, value in zip(crops, valence, strict=True):
+        crop[...] = rng.integers(60, 90)
+        crop[int(40 - 25 * value) : int(50 - 25 * value), 30:50] = 220
+    clip = np.repeat(np.arange(CLIPS), FRAMES)
+    columns = {
+        "affect": np.stack([valence, -0.5 * valence], 1),
+        "found": rng.random(count) > 0.05,
+        "clip": clip,
+        "time": np.tile(np.arange(FRAMES) / 25, CLIPS),
+        "subject": clip,
+        "split": np.array([SPLITS["train"]] * 8 + [SPLITS["validation"]] * 2 + [SPLITS["test"]] * 2, np.uint8)[clip],
+    }
+    names = [f"{i:03d}" for i in range(CLIPS)]
+    write_prepared(folder, "spots", Template(size=64, channels=1, margin=8), LabelScale(), columns, names, names)
+    return folder
 
 
-@pytest.mark.slow
-def test_train_measures_and_goes_on(ferplus_file: Path, tmp_path: Path) -> None:
-    config = replace(StageOneConfig.read("compact-ferplus"), epochs=1, settle_epochs=0, batch=8)
-    (tmp_path / "small.json").write_text(json.dumps(asdict(config)))
-    call = ["train", "anclaf", "--config", str(tmp_path / "small.json"), "--data", str(ferplus_file)]
-    call += ["--out", str(tmp_path / "runs")]
-    for epochs in (1, 2):
-        result = CliRunner().invoke(main, [*call, "--epochs", str(epochs)], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        path = tmp_path / "runs" / "small" / "anclaf-compact.safetensors"
-        _, card = load(path)
-        assert card.training["epochs_done"] == epochs
-        assert read_card(path).figures["ferplus"]["n"] + read_card(path).figures["ferplus"]["missed"] == FACES_A_SPLIT
-    log = [json.loads(line) for line in (tmp_path / "runs" / "small" / "log.jsonl").read_text().splitlines()]
-    assert [row["epoch"] for row in log] == [1, 2]
+def affect(*call: object) -> Result:
+    return CliRunner().invoke(main, [str(part) for part in call])
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    (tmp_path / "tiny.json").write_text(json.dumps(TINY))
+    return tmp_path / "tiny.json"
+
+
+def test_all_stages_by_one_command_and_on_again(tiny: Path, clips: Path, tmp_path: Path) -> None:
+    call = ["train", "anclaf", "--config", tiny, "--data", clips, "--out", tmp_path / "runs", "--processes", 1]
+    result = affect(*call)
+    assert result.exit_code == 0, result.output
+    out = tmp_path / "runs" / "tiny"
+    expected = {"tiny", "tiny-S-2", "tiny-S-4", "tiny-SA-2", "tiny-SA-4"}
+    assert {path.stem for path in out.glob("*.safetensors")} == expected
+    _, card = load(out / "tiny-SA-4.safetensors")
+    assert (card.sequence_length, card.config["recurrence"], card.config["hidden"]) == (4, "attention", 8)
+    assert card.command == f"affect train anclaf --config {tiny} --data FACES"
+    assert card.terms == "bound by the licence of spots"
+    log = (out / "stage-one" / "log.jsonl").read_text()
+    assert affect(*call, "--set", "stage_one.epochs=2").exit_code == 0
+    again = (out / "stage-one" / "log.jsonl").read_text()
+    assert again.startswith(log)
+    assert [json.loads(line)["epoch"] for line in again.splitlines()] == [1, 2]
+
+
+def test_a_configuration_begins_where_another_ended(tiny: Path, clips: Path, tmp_path: Path) -> None:
+    second = {**TINY, "name": "second", "start": str(tiny), "stage_two": None}
+    (tmp_path / "second.json").write_text(json.dumps(second))
+    result = affect("train", "anclaf", "--config", tmp_path / "second.json", "--data", clips, "--out", tmp_path,
+                    "--processes", 1)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "second" / "tiny" / "stage-one" / "last.pt").exists()
+    assert (tmp_path / "second" / "second.safetensors").exists()
+
+
+def test_two_processes_share_a_batch(tiny: Path, clips: Path, tmp_path: Path) -> None:
+    result = affect("train", "anclaf", "--config", tiny, "--data", clips, "--out", tmp_path, "--processes", 2,
+                    "--set", "stage_two=null")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert load(tmp_path / "tiny" / "tiny.safetensors")[1].training["epochs_done"] == 1
+
+
+def test_an_ablation_trains_and_measures_each_variant(clips: Path, tmp_path: Path) -> None:
+    variants = {"whole": {}, "without Q": {"model.quadrant_planes": 0}}
+    (tmp_path / "small.json").write_text(json.dumps({"base": {**TINY, "stage_two": None}, "variants": variants}))
+    result = affect("train", "ablation", "--config", tmp_path / "small.json", "--data", clips, "--out", tmp_path,
+                    "--processes", 1)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    figures = json.loads((tmp_path / "small" / "figures.json").read_text())
+    assert set(figures) == set(variants)
+    value, low, high = figures["without Q"]["valence clean"]
+    assert low <= value <= high
+    assert f"{value:.3f} ({low:.3f} to {high:.3f})" in result.output
 
 
 def test_a_configuration_that_is_not_there_is_wrong_usage() -> None:
-    result = CliRunner().invoke(main, ["train", "anclaf", "--config", "nothing", "--data", "x.npz"])
+    result = affect("train", "anclaf", "--config", "nothing", "--data", "x")
     assert result.exit_code == 2
-    assert "no configuration 'nothing'; expected one of compact-ferplus" in result.output
+    assert "no configuration 'nothing'; expected one of ablation, compact" in result.output
+
+
+def test_an_ablation_that_is_not_one() -> None:
+    result = affect("train", "ablation", "--config", "paper", "--data", "x")
+    assert result.exit_code == 2
+    assert "paper.json is not an ablation, a base and its variants" in result.output
 
 
 def test_data_that_are_not_there() -> None:
-    result = CliRunner().invoke(main, ["train", "anclaf", "--data", "gone.npz", "--out", "/dev/null/x"])
+    result = affect("train", "anclaf", "--data", "gone", "--out", "/dev/null/x")
     assert result.exit_code == 1
-    assert result.output.startswith("error: ")
-    assert "Traceback" not in result.output
+    assert result.output.startswith(
+        "error: gone is not a prepared data set (no set.json); make it with: affect prepare"
+    )
+
+
+def test_a_change_without_a_value_is_wrong_usage() -> None:
+    result = affect("train", "anclaf", "--data", "x", "--set", "seed")
+    assert result.exit_code == 2
+    assert "--set seed: expected NAME=VALUE, as in --set stage_one.epochs=5" in result.output
+
+
+def test_changes_are_json_or_text() -> None:
+    assert changes_of(("a.b=0.5", "c=mlp", "d=null", "e=[2, 4]")) == {"a.b": 0.5, "c": "mlp", "d": None, "e": [2, 4]}
+
+
+def test_figures_join_those_of_the_card(tiny: Path, clips: Path, tmp_path: Path) -> None:
+    affect("train", "anclaf", "--config", tiny, "--data", clips, "--out", tmp_path, "--processes", 1, "--set",
+           "stage_two=null")  # fmt: skip
+    path = tmp_path / "tiny" / "tiny.safetensors"
+    add_figures(path, {"a": 1})
+    add_figures(path, {"b": 2})
+    assert read_card(path).figures == {"a": 1, "b": 2}

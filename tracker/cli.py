@@ -28,6 +28,7 @@ COMMANDS = {
     "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
     "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),
     "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),
+    "prepare": Entry("train.prepare:prepare", "Turn a data set into aligned crops for training."),
     "train": Entry("train.command:train", "Train a model."),
 }
 

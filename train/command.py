@@ -1,12 +1,18 @@
-"""`affect train`: makes the weights that ship, and others, from a configuration and a data set."""
+"""`affect train`: makes the weights that ship, and others, from a configuration and prepared data sets."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-DEFAULT_CONFIG = "compact-ferplus"
+from tracker.errors import UsageError
+
+if TYPE_CHECKING:
+    from train.folds import Rows
+
+DEFAULT_CONFIG = "compact"
 
 
 @click.group()
@@ -14,35 +20,87 @@ def train() -> None:
     """Train a model on a data set that you hold."""
 
 
+def options_of_training(command: Any) -> Any:
+    """The options that all trainings have."""
+    runs = "Folder of runs; a run goes on where it stopped."
+    shared = [
+        click.option("--data", type=Path, required=True, help="A prepared set: see affect prepare."),
+        click.option("--out", type=Path, default=Path("runs"), show_default=True, help=runs),
+        click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="On a CPU."),
+        click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="In place of the configuration's."),
+    ]
+    for option in reversed(shared):
+        command = option(command)
+    return command
+
+
 @train.command("anclaf")
 @click.option("--config", default=DEFAULT_CONFIG, show_default=True, help="A name of train/configs/, or a .json file.")
-@click.option("--data", type=Path, required=True, help="The FER+ .npz.")
-@click.option(
-    "--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs; a run goes on where it stopped."
-)
-@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="That share every batch.")
-@click.option("--epochs", type=click.IntRange(min=1), help="In place of the configuration's.")
-def train_anclaf(config: str, data: Path, out: Path, processes: int, epochs: int | None) -> None:
-    """ANCLaF's first stage without the adversarial game, on FER+: writes OUT/CONFIG/NAME.safetensors and its card.
+@click.option("--sequences", type=Path, help="A prepared set of clips for stage two, where --data holds none.")
+@click.option("--folds", type=Path, help="A file of affect eval folds; else the set's own split.")
+@click.option("--fold", type=click.IntRange(min=0), default=0, show_default=True, help="The fold that tests.")
+@options_of_training
+def train_anclaf(config: str, sequences: Path | None, folds: Path | None, fold: int, **options: Any) -> None:
+    """ANCLaF: stage one (G, D, C), then S-2 to S-32 and SA-2 to SA-32, as the configuration says.
 
-    At the end the model is measured on FER+'s test split, and the card tells what came out.
+    Writes OUT/CONFIG/NAME.safetensors, NAME-S-n and NAME-SA-n with their cards. Under torchrun it uses its processes.
     """
-    from train.anclaf import StageOneConfig, export, train_stage_one
-    from train.evaluate import ferplus_report, open_runtime, table_of
+    from train.config import changed, read_config
+    from train.pipeline import train_all
 
-    settings = StageOneConfig.read(config)
-    if epochs is not None:
-        settings = replace(settings, epochs=epochs)
-    folder = out / Path(config).stem
-    train_stage_one(settings, data, folder, processes)
-    path = export(settings, folder, f"affect train anclaf --config {config} --data FILE")
-    report = ferplus_report(open_runtime(str(path)), data)
-    add_figures(path, {"ferplus": report})
-    click.echo(f"{table_of(report)}\nwrote {path} and its card")
+    settings = changed(read_config(config), changes_of(options["changes"]))
+    sets = [options["data"], *([sequences] if sequences else [])]
+    parts = [(path, rows_of(path, folds, fold)) for path in sets]
+    out = options["out"] / (Path(config).stem + (f"-fold-{fold}" if folds else ""))
+    written = train_all(settings, parts, out, options["processes"], _command(config, sequences, folds, options))
+    click.echo("wrote\n" + "\n".join(f"  {path}" for path in written))
+
+
+@train.command("ablation")
+@click.option("--config", default="ablation", show_default=True, help="A base and its variants: train/configs/.")
+@options_of_training
+def train_ablation(config: str, data: Path, out: Path, processes: int, changes: tuple[str, ...]) -> None:
+    """Stage one without one thing at a time, each trained alike; prints the table of what each is worth."""
+    from train.ablation import read_ablation, run_ablation
+
+    variants = read_ablation(config, changes_of(changes))
+    click.echo(run_ablation(variants, data, rows_of(data, None, 0), out / Path(config).stem, processes))
+
+
+def rows_of(data: Path, folds: Path | None, fold: int) -> "Rows":
+    """Which frames of a prepared set train, validate and test."""
+    from train.folds import Folds, split_rows
+    from train.prepared import open_prepared
+
+    prepared = open_prepared(data)
+    return Folds.load(folds).rows(prepared, fold) if folds else split_rows(prepared)
+
+
+def changes_of(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """--set's NAME=VALUE by name; a value is JSON, else text. UsageError where there is no =."""
+    changes = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair}: expected NAME=VALUE, as in --set stage_one.epochs=5")
+        try:
+            changes[name] = json.loads(text)
+        except ValueError:
+            changes[name] = text
+    return changes
+
+
+def _command(config: str, sequences: Path | None, folds: Path | None, options: dict[str, Any]) -> str:
+    """What makes the same weights again, the paths left open."""
+    further = [" --sequences CLIPS"] * bool(sequences) + [" --folds FILE"] * bool(folds)
+    return f"affect train anclaf --config {config} --data FACES" + "".join(
+        [*further, *(f" --set {change}" for change in options["changes"])]
+    )
 
 
 def add_figures(path: Path, figures: dict[str, Any]) -> None:
-    """Write what was measured into the card of a checkpoint."""
+    """Write what was measured into the card of a checkpoint, beside what is there."""
     from nets.checkpoint import read_card, write_card
 
-    write_card(path, replace(read_card(path), figures=figures))
+    card = read_card(path)
+    write_card(path, replace(card, figures={**card.figures, **figures}))

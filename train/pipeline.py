@@ -1,12 +1,16 @@
 """One training from its configuration to its checkpoints: where it starts, stage one, the features, the curriculum."""
 
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
+from nets.anclaf import Anclaf
+from nets.checkpoint import load
 from train import anclaf, run
 from train.config import TrainingConfig, read_config
+from train.curriculum import run_curriculum
 from train.examples import examples
+from train.features import write_features
+from train.folds import Rows
 from train.prepared import Prepared, open_prepared
 
 TERMS = {
@@ -20,7 +24,31 @@ DATA = {
 }
 
 
-def run_stage_one(config: TrainingConfig, data: Path, rows: dict[str, np.ndarray], out: Path, processes: int) -> Path:
+def train_all(
+    config: TrainingConfig, parts: list[tuple[Path, Rows]], out: Path, processes: int, command: str
+) -> list[Path]:
+    """Stage one on the first part, and, where the configuration has it, stage two on the last; all checkpoints' paths.
+
+    parts: the folder of a prepared set and which of its frames train and validate; one, or faces and then clips.
+    command: what makes the same weights again, for the cards. A second call goes on where the first stopped.
+    """
+    data, rows = parts[0]
+    folder = run_stage_one(config, data, rows, out, processes)
+    path = anclaf.export(config, folder, out / f"{config.name}.safetensors", command, *describe(open_prepared(data)))
+    return [path, *(run_stage_two(config, path, *parts[-1], out) if config.stage_two else [])]
+
+
+def run_stage_two(config: TrainingConfig, single: Path, data: Path, rows: Rows, out: Path) -> list[Path]:
+    """The features of the single-frame model at `single`, then the curriculum on them; the checkpoints' paths."""
+    (model, card), prepared = load(single), open_prepared(data)
+    assert isinstance(model, Anclaf)
+    features = write_features(model, prepared, out / "features", device=str(run.device()))
+    if data.name not in card.data:
+        card = replace(card, data=f"{card.data}; sequences: {prepared.name}")
+    return run_curriculum(config, model, card, prepared, features, rows, out)
+
+
+def run_stage_one(config: TrainingConfig, data: Path, rows: Rows, out: Path, processes: int) -> Path:
     """Train G, D and C, first those that the configuration starts from; returns the run's folder, OUT/stage-one.
 
     rows: which frames train and which validate, (N,) bool each. A second call goes on where the first stopped.
@@ -29,7 +57,9 @@ def run_stage_one(config: TrainingConfig, data: Path, rows: dict[str, np.ndarray
     folder.mkdir(parents=True, exist_ok=True)
     start = None
     if config.start and not (folder / "last.pt").exists():
-        start = run_stage_one(read_config(config.start), data, rows, out.parent / config.start, processes) / "last.pt"
+        start = (
+            run_stage_one(read_config(config.start), data, rows, out / Path(config.start).stem, processes) / "last.pt"
+        )
     if not _finished(config, folder):
         run.in_processes(_stage_one, processes, folder, config, data, rows, folder, start)
     return folder
@@ -40,9 +70,7 @@ def _finished(config: TrainingConfig, folder: Path) -> bool:
     return path.exists() and run.load_state(path)["epoch"] >= config.stage_one.epochs
 
 
-def _stage_one(
-    config: TrainingConfig, data: Path, rows: dict[str, np.ndarray], folder: Path, start: Path | None
-) -> None:
+def _stage_one(config: TrainingConfig, data: Path, rows: Rows, folder: Path, start: Path | None) -> None:
     """The work of one process."""
     prepared = open_prepared(data)
     stage = anclaf.StageOne(config, examples(prepared, rows["train"], config.stage_one, True), folder)

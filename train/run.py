@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -78,7 +79,7 @@ def load_state(path: Path) -> dict[str, Any]:
     """A run's state; CheckpointError where the file is damaged."""
     try:
         return torch.load(path, weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, LookupError, UnpicklingError) as error:
         raise CheckpointError(
             f"{path} is damaged ({type(error).__name__}); delete it to train from the start"
         ) from error

@@ -1,0 +1,90 @@
+"""Stage one with one thing changed at a time: what each part is worth."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nets.anclaf import Anclaf
+from tracker.errors import UsageError
+from train import metrics, run
+from train.anclaf import predict
+from train.config import CONFIGS, TrainingConfig, changed, config_of
+from train.distortion import distort
+from train.examples import Examples, examples
+from train.folds import Rows
+from train.pipeline import run_stage_one
+from train.prepared import open_prepared
+
+ROUNDS = 500
+"""Of the bootstrap."""
+AXES = ("valence", "arousal")
+
+
+def read_ablation(name: str, changes: dict[str, Any]) -> dict[str, TrainingConfig]:
+    """The variants of a file of train/configs/, or of a path, each with `changes` on top; UsageError if it is none."""
+    path = Path(name) if name.endswith(".json") else CONFIGS / f"{name}.json"
+    try:
+        file = json.loads(path.read_text(encoding="utf-8"))
+        base = changed(config_of(file["base"]), changes)
+        return {name: changed(base, own) for name, own in file["variants"].items()}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{path} is not an ablation, a base and its variants: {error}") from error
+
+
+def run_ablation(variants: dict[str, TrainingConfig], data: Path, rows: Rows, out: Path, processes: int) -> str:
+    """Train every variant, measure it on the test frames, and return the table; figures go to OUT/figures.json."""
+    prepared, figures = open_prepared(data), {}
+    for name, config in variants.items():
+        folder = run_stage_one(config, data, rows, out / name.replace(" ", "-").replace("'", ""), processes)
+        test = examples(prepared, rows["test"], config.stage_one, training=False)
+        figures[name] = measure(averaged(config, folder), test, config.crop.margin)
+        (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return table_of(figures)
+
+
+def averaged(config: TrainingConfig, folder: Path) -> Anclaf:
+    """The averaged model of a run."""
+    model = Anclaf(config.networks)
+    run.fill(model, run.load_state(folder / "last.pt")["average"], folder / "last.pt")
+    return model.eval()
+
+
+def measure(model: Anclaf, test: Examples, margin: int) -> dict[str, list[float]]:
+    """CCC of each axis and D's quadrant on clean and on distorted pictures: [value, low, high] of the 95 % interval."""
+    figures = {}
+    for kind, pictures in (("clean", test), ("distorted", distorted(test))):
+        affect, quadrants = predict(model, pictures, margin)
+        target = test.affect.numpy()
+        for i, axis in enumerate(AXES):
+            figures[f"{axis} {kind}"] = _with_interval(metrics.ccc, affect[:, i], target[:, i])
+        named, true = quadrants.argmax(1), metrics.quadrant_of(target)
+        figures[f"quadrant {kind}"] = _with_interval(lambda p, t: metrics.macro_accuracy(p, t, 4), named, true)
+    return figures
+
+
+def distorted(test: Examples) -> Examples:
+    """The same frames, each spoilt as a camera does; the same in every call."""
+    torch.manual_seed(0)
+    parts = [distort(test.pictures(index).float()) for index in torch.arange(len(test)).split(256)]
+    crops = torch.cat(parts).round().byte().permute(0, 2, 3, 1).numpy()
+    return replace(test, crops=crops, rows=np.arange(len(test)))
+
+
+def _with_interval(metric: Any, prediction: np.ndarray, target: np.ndarray) -> list[float]:
+    interval = metrics.bootstrap_interval(lambda rows: metric(prediction[rows], target[rows]), len(target), ROUNDS)
+    return [round(float(value), 4) for value in (metric(prediction, target), *interval)]
+
+
+def table_of(figures: dict[str, dict[str, list[float]]]) -> str:
+    """Aligned text: one row a variant; each figure with its interval."""
+    columns = list(next(iter(figures.values())))
+    width = max(map(len, figures))
+    lines = [" " * width + "".join(f"{column:>24}" for column in columns)]
+    for name, row in figures.items():
+        cells = "".join(f"{'{:.3f} ({:.3f} to {:.3f})'.format(*row[column]):>24}" for column in columns)
+        lines.append(f"{name:{width}}{cells}")
+    return "\n".join(lines)
