@@ -97,7 +97,7 @@ def test_an_ablation_trains_and_measures_each_variant(clips: Path, tmp_path: Pat
     result = affect("train", "ablation", "--config", tmp_path / "small.json", "--data", clips, "--out", tmp_path,
                     "--processes", 1)  # fmt: skip
     assert result.exit_code == 0, result.output
-    figures = json.loads((tmp_path / "small" / "figures.json").read_text())
+    figures = json.loads((tmp_path / "ablation-small" / "figures.json").read_text())
     assert set(figures) == set(variants)
     value, low, high = figures["without Q"]["valence clean"]
     assert low <= value <= high
@@ -107,13 +107,13 @@ def test_an_ablation_trains_and_measures_each_variant(clips: Path, tmp_path: Pat
 def test_a_configuration_that_is_not_there_is_wrong_usage() -> None:
     result = affect("train", "anclaf", "--config", "nothing", "--data", "x")
     assert result.exit_code == 2
-    assert "no configuration 'nothing'; expected one of ablation, compact" in result.output
+    assert "no configuration 'nothing'; expected one of compact, compact-ferplus" in result.output
 
 
 def test_an_ablation_that_is_not_one() -> None:
     result = affect("train", "ablation", "--config", "paper", "--data", "x")
     assert result.exit_code == 2
-    assert "paper.json is not an ablation, a base and its variants" in result.output
+    assert "ablations/paper.json is not an ablation, a base and its variants" in result.output
 
 
 def test_data_that_are_not_there() -> None:

@@ -19,16 +19,19 @@ from train.folds import Rows
 from train.pipeline import run_stage_one
 from train.prepared import open_prepared
 
+ABLATIONS = CONFIGS / "ablations"
 ROUNDS = 500
 """Of the bootstrap."""
 AXES = ("valence", "arousal")
 
 
 def read_ablation(name: str, changes: dict[str, Any]) -> dict[str, TrainingConfig]:
-    """The variants of a file of train/configs/, or of a path, each with `changes` on top; UsageError if it is none."""
-    path = Path(name) if name.endswith(".json") else CONFIGS / f"{name}.json"
+    """The variants of a file of train/configs/ablations/, or of a path, each with `changes` on top; UsageError if it is none."""
+    path = Path(name) if name.endswith(".json") else ABLATIONS / f"{name}.json"
     try:
         file = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(file["base"], str):
+            file["base"] = json.loads((ABLATIONS / f"{file['base']}.json").read_text(encoding="utf-8"))["base"]
         base = changed(config_of(file["base"]), changes)
         return {name: changed(base, own) for name, own in file["variants"].items()}
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -57,14 +57,14 @@ def train_anclaf(config: str, sequences: Path | None, folds: Path | None, fold: 
 
 
 @train.command("ablation")
-@click.option("--config", default="ablation", show_default=True, help="A base and its variants: train/configs/.")
+@click.option("--config", default="stage-one", show_default=True, help="A name of train/configs/ablations/, or a file.")
 @options_of_training
 def train_ablation(config: str, data: Path, out: Path, processes: int, changes: tuple[str, ...]) -> None:
     """Stage one without one thing at a time, each trained alike; prints the table of what each is worth."""
     from train.ablation import read_ablation, run_ablation
 
     variants = read_ablation(config, changes_of(changes))
-    click.echo(run_ablation(variants, data, rows_of(data, None, 0), out / Path(config).stem, processes))
+    click.echo(run_ablation(variants, data, rows_of(data, None, 0), out / f"ablation-{Path(config).stem}", processes))
 
 
 def rows_of(data: Path, folds: Path | None, fold: int) -> "Rows":
