@@ -1,6 +1,8 @@
 """`affect train`: one command from a prepared set to checkpoints of every stage; run twice, it goes on."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from train.command import add_figures, changes_of
 from train.prepared import SPLITS, LabelScale, create_crops, write_prepared
 
 CLIPS, FRAMES = 12, 10
+STAGES = {"tiny", "tiny-S-2", "tiny-S-4", "tiny-SA-2", "tiny-SA-4"}
 TINY = {
     "name": "tiny",
     "model": {"size": "compact", "generator_width": 4, "discriminator_width": 4, "combiner_widths": [8, 8, 12]},
@@ -61,8 +64,7 @@ def test_all_stages_by_one_command_and_on_again(tiny: Path, clips: Path, tmp_pat
     result = affect(*call)
     assert result.exit_code == 0, result.output
     out = tmp_path / "runs" / "tiny"
-    expected = {"tiny", "tiny-S-2", "tiny-S-4", "tiny-SA-2", "tiny-SA-4"}
-    assert {path.stem for path in out.glob("*.safetensors")} == expected
+    assert {path.stem for path in out.glob("*.safetensors")} == STAGES
     _, card = load(out / "tiny-SA-4.safetensors")
     assert (card.sequence_length, card.config["recurrence"], card.config["hidden"]) == (4, "attention", 8)
     assert card.command == f"affect train anclaf --config {tiny} --data FACES"
@@ -141,3 +143,13 @@ def test_figures_join_those_of_the_card(tiny: Path, clips: Path, tmp_path: Path)
     add_figures(path, {"a": 1})
     add_figures(path, {"b": 2})
     assert read_card(path).figures == {"a": 1, "b": 2}
+
+
+@pytest.mark.slow
+def test_torchrun_starts_the_processes(tiny: Path, clips: Path, tmp_path: Path) -> None:
+    call = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tracker.cli"]
+    call += ["train", "anclaf", "--config", str(tiny), "--data", str(clips), "--out", str(tmp_path)]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {path.stem for path in (tmp_path / "tiny").glob("*.safetensors")} == STAGES
+    assert len((tmp_path / "tiny" / "stage-one" / "log.jsonl").read_text().splitlines()) == 1

@@ -26,7 +26,7 @@ AXES = ("valence", "arousal")
 
 
 def read_ablation(name: str, changes: dict[str, Any]) -> dict[str, TrainingConfig]:
-    """The variants of a file of train/configs/ablations/, or of a path, each with `changes` on top; UsageError if it is none."""
+    """The variants of a file of train/configs/ablations/, or a path, each with `changes` on top."""
     path = Path(name) if name.endswith(".json") else ABLATIONS / f"{name}.json"
     try:
         file = json.loads(path.read_text(encoding="utf-8"))

@@ -33,16 +33,21 @@ def train_all(
     command: what makes the same weights again, for the cards. A second call goes on where the first stopped.
     """
     data, rows = parts[0]
-    folder = run_stage_one(config, data, rows, out, processes)
-    path = anclaf.export(config, folder, out / f"{config.name}.safetensors", command, *describe(open_prepared(data)))
-    return [path, *(run_stage_two(config, path, *parts[-1], out) if config.stage_two else [])]
+    with run.torchrun():
+        folder = run_stage_one(config, data, rows, out, processes)
+        path, origin = out / f"{config.name}.safetensors", describe(open_prepared(data))
+        with run.first_alone():
+            if run.rank_and_world()[0] == 0:
+                anclaf.export(config, folder, path, command, *origin)
+        return [path, *(run_stage_two(config, path, *parts[-1], out) if config.stage_two else [])]
 
 
 def run_stage_two(config: TrainingConfig, single: Path, data: Path, rows: Rows, out: Path) -> list[Path]:
     """The features of the single-frame model at `single`, then the curriculum on them; the checkpoints' paths."""
     (model, card), prepared = load(single), open_prepared(data)
     assert isinstance(model, Anclaf)
-    features = write_features(model, prepared, out / "features", device=str(run.device()))
+    with run.first_alone():
+        features = write_features(model, prepared, out / "features", device=str(run.device()))
     if data.name not in card.data:
         card = replace(card, data=f"{card.data}; sequences: {prepared.name}")
     return run_curriculum(config, model, card, prepared, features, rows, out)

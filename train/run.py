@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -40,15 +41,35 @@ def share_gradients(parameters: Iterable[nn.Parameter]) -> None:
         own.copy_(mean.view_as(own))
 
 
+@contextmanager
+def torchrun() -> Iterator[None]:
+    """Join the processes of torchrun, where it started this one; they share every batch (data parallel)."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ or dist.is_initialized():
+        yield
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(device())
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def first_alone() -> Iterator[None]:
+    """The first process runs the body while the others wait; they run it after it, and find what it has written."""
+    rank, world = rank_and_world()
+    if rank > 0:
+        dist.barrier()
+    yield
+    if rank == 0 and world > 1:
+        dist.barrier()
+
+
 def in_processes(work: Callable[..., None], processes: int, folder: Path, *arguments: Any) -> None:
     """Run work(*arguments) in `processes` processes that share every batch; under torchrun, in torchrun's."""
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        if torch.cuda.is_available():
-            torch.cuda.set_device(device())
-        work(*arguments)
-        dist.destroy_process_group()
-    elif processes == 1:
+    if dist.is_initialized() or processes == 1:
         work(*arguments)
     else:
         (folder / "rendezvous").unlink(missing_ok=True)
