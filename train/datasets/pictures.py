@@ -1,8 +1,6 @@
 """Any pictures with their valence and arousal: a CSV with the columns path, valence, arousal."""
 
-import csv
 import math
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from tracker.errors import DataError
 from tracker.faces.align import Template, align
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.sources.images import read_picture
+from train.datasets.table import read_cells
 
 COLUMNS = ("path", "valence", "arousal")
 MAX_FACES = 8
@@ -36,17 +35,8 @@ class PictureRow:
 
 def read_rows(table: Path) -> list[PictureRow]:
     """The rows of the table, paths relative to its folder; DataError names the first row that is wrong."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            _check_columns(table, reader.fieldnames or ())
-            rows = [_row_of(table, f"{table.name}, row {reader.line_num}", row) for row in reader]
-    except FileNotFoundError as error:
-        raise DataError(f"{table}: no such file; expected a CSV with the columns {','.join(COLUMNS)}") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table} cannot be read as a CSV in UTF-8: {error}") from error
-    if not rows:
-        raise DataError(f"{table} has no rows below its header; expected one picture a row")
+    cells = read_cells(table, COLUMNS, f"a CSV with the columns {','.join(COLUMNS)}")
+    rows = [_row_of(table, place, row) for place, row in cells]
     _check_present(rows)
     return rows
 
@@ -63,12 +53,6 @@ def crops_of_rows(rows: list[PictureRow], template: Template) -> tuple[np.ndarra
             if faces:
                 crops[i] = align(image, faces[0].landmarks, template)
     return crops, found
-
-
-def _check_columns(table: Path, columns: Iterable[str]) -> None:
-    missing = [name for name in COLUMNS if name not in columns]
-    if missing:
-        raise DataError(f"{table}: no column {', '.join(missing)} in its first row; expected {','.join(COLUMNS)}")
 
 
 def _row_of(table: Path, place: str, cells: dict[str, str | None]) -> PictureRow:
