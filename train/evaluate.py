@@ -1,5 +1,6 @@
 """`affect eval`: how well a model's single-frame valence and arousal agree with people's, on FER+ or any pictures."""
 
+import importlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -221,9 +222,39 @@ def _options(command: Any) -> Any:
     return click.option("--model", default=default, show_default=True, help="A name or a .safetensors file.")(command)
 
 
-@click.group()
+class EvaluateGroup(click.Group):
+    """Imports what stands in other modules when it is called; `--table` is another name of its command `table`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The rest of the arguments, with `--table` as the command."""
+        return super().parse_args(ctx, ["table", *args[1:]] if args[:1] == ["--table"] else args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return [*super().list_commands(ctx), *FURTHER]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, None where there is none."""
+        if cmd_name not in FURTHER:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = FURTHER[cmd_name].partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+FURTHER = {
+    "sequences": "train.sequence_eval:evaluate_sequences",
+    "folds": "train.folds:write_folds",
+    "table": "train.published:print_tables",
+}
+"""Commands that stand in modules of their own."""
+
+
+@click.group(cls=EvaluateGroup)
 def evaluate() -> None:
-    """Score a model's valence and arousal against people's."""
+    """Score a model's valence and arousal against people's.
+
+    `affect eval --table [RESULTS.json]...` prints the paper's tables with our rows below the published ones.
+    """
 
 
 @evaluate.command("ferplus")
