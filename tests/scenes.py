@@ -111,7 +111,7 @@ def small_runtime(recurrence: str = "none", length: int = 8, rate_hz: float | No
 
 def numbers(sample: AffectSample) -> np.ndarray:
     """Every number of a sample, in one row."""
-    attention = [] if sample.attention is None else sample.attention
+    attention = [] if sample.attention is None else [*sample.attention, *sample.attention_age]
     plain = [sample.time, sample.track_id, sample.status == "ok", sample.confidence, *sample.pose, *sample.quadrant]
     affect = [sample.valence, sample.arousal, sample.valence_frame, sample.arousal_frame]
     return np.array([*plain, *affect, sample.valence_smooth, sample.arousal_smooth, *attention], np.float64)

@@ -102,8 +102,9 @@ def test_every_default_is_the_dataclass_own() -> None:
 
 def test_every_choice_reaches_its_setting() -> None:
     options = (
-        "-o d --no-csv --jsonl - --parquet --video --plot --model m --sequence-length 4 --smoothing ema --faces 3 "
-        "--device cuda:1 --start 1 --end 2.5 --fps 10 --columns openface --blur-faces --resume --workers 2 --debug"
+        "-o d --no-csv --jsonl - --parquet --video --plot --attention --model m --sequence-length 4 --smoothing ema "
+        "--faces 3 --device cuda:1 --start 1 --end 2.5 --fps 10 --columns openface --blur-faces --resume --workers 2 "
+        "--debug"
     )
     context = track.make_context("track", ["a.mp4", *options.split()])
     sources = context.params.pop("sources")
@@ -118,9 +119,9 @@ def test_every_choice_reaches_its_setting() -> None:
         tracker=config.TrackerConfig(
             faces=3, device="cuda:1", sequence_length=4, smoothing=config.SmoothingConfig(kind="ema")
         ),
-        output=config.OutputConfig("d", False, "-", True, True, True, "openface", True),
+        output=config.OutputConfig("d", False, "-", True, True, True, True, "openface", True),
     )
-    assert len(fields(config.OutputConfig)) == 8
+    assert len(fields(config.OutputConfig)) == 9
 
 
 WRONG_USAGE = [

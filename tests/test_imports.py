@@ -17,7 +17,8 @@ OURS = ("tracker", "nets", "train", "benchmarks")
 HEAVY = {"torch", "mediapipe", "cv2", "av", "numba", "scipy", "matplotlib", "pyarrow"}
 FOUNDATION = r"tracker\.(types|errors|config)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
-STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|smoothing|kernels|overlay|marks|plots)"
+STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|smoothing|kernels|overlay|marks|plots|heatmaps)"
+SHARED_WITH_TRAINING = rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|plots|engine)"
 DESK = r"tracker\.(faults|interrupt|outputs|recording|batch)"
 """What stands between the command line and the engine: one call of `affect track`, its files and its progress."""
 
@@ -38,7 +39,7 @@ RULES = [
     Rule(r"tracker\.kernels", "-", ("numba",)),
     Rule(r"tracker\.sources", FOUNDATION, late=SOURCES),
     Rule(SOURCES, rf"{FOUNDATION}|{SOURCES}", ("av", "cv2")),
-    Rule(r"tracker\.sinks", rf"{FOUNDATION}|tracker\.sinks\.files", late=rf"{SINKS}|tracker\.(overlay|plots)"),
+    Rule(r"tracker\.sinks", rf"{FOUNDATION}|tracker\.sinks\.files", late=rf"{SINKS}|tracker\.(overlay|plots|heatmaps)"),
     Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow")),
     Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),
     Rule(r"tracker\.faces\.association", FOUNDATION, ("scipy",)),
@@ -46,7 +47,7 @@ RULES = [
     Rule(r"tracker\.ring", rf"{FOUNDATION}|tracker\.kernels"),
     Rule(r"tracker\.smoothing", FOUNDATION),
     Rule(r"tracker\.(overlay|marks)", rf"{FOUNDATION}|tracker\.marks", ("cv2",)),
-    Rule(r"tracker\.plots", FOUNDATION, ("matplotlib",)),
+    Rule(r"tracker\.(plots|heatmaps)", rf"{FOUNDATION}|tracker\.plots", ("matplotlib",)),
     Rule(r"tracker\.ahead", "-"),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|nets\..+"),
     Rule(DESK, rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.engine", ("tqdm",)),
@@ -61,10 +62,11 @@ RULES = [
     Rule(r"nets(\..+)?", r"nets\..+", ("torch", "safetensors", "onnxruntime")),
     Rule(
         r"train(\..+)?",
-        rf"train(\..+)?|nets\..+|{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|engine)",
-        ("torch", "cv2", "tqdm", "click", "scipy", "safetensors"),
-        late=rf"train\..+|nets\..+|{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|engine)",
+        rf"train(\..+)?|nets\..+|{SHARED_WITH_TRAINING}",
+        ("torch", "cv2", "tqdm", "click", "scipy", "safetensors", "matplotlib"),
+        late=rf"train\..+|nets\..+|{SHARED_WITH_TRAINING}",
     ),
+    Rule(r"benchmarks\.training", r"benchmarks\.machine|train\..+|nets\..+", ("torch",)),
     Rule(
         r"benchmarks(\..+)?",
         r"benchmarks\..+|tracker(\..+)?|nets\..+|train\.metrics",

@@ -44,13 +44,14 @@ def stems(jobs: list[Job]) -> list[str]:
 )
 def test_outputs_bear_the_name_of_the_file(tmp_path: Path, uri: str, stem: str) -> None:
     job = claim([make_file(tmp_path / uri)], tmp_path / "out")[0]
-    config = OutputConfig(jsonl=f"{tmp_path}/lines/", parquet=True, video=True, plot=True)
+    config = OutputConfig(jsonl=f"{tmp_path}/lines/", parquet=True, video=True, plot=True, attention=True)
     assert {kind: Path(path).name for kind, path in job.outputs(config).items()} == {
         "csv": f"{stem}.csv",
         "jsonl": f"{stem}.jsonl",
         "parquet": f"{stem}.parquet",
         "video": f"{stem}.overlay.mp4",
         "plot": f"{stem}.png",
+        "attention": f"{stem}.attention.png",
     }
     assert job.sheet == tmp_path / "out" / f"{stem}.meta.json"
 
@@ -123,6 +124,7 @@ def test_what_a_whole_run_left_is_complete(tmp_path: Path) -> None:
     "config",
     [
         BatchConfig(output=OutputConfig(plot=True)),
+        BatchConfig(output=OutputConfig(attention=True)),
         BatchConfig(output=OutputConfig(columns="openface")),
         BatchConfig(tracker=TrackerConfig(faces=2)),
         BatchConfig(tracker=TrackerConfig(smoothing=SmoothingConfig(kind="none"))),

@@ -45,6 +45,25 @@ def test_slots_lie_a_period_apart_at_any_frame_rate(source_hz: float, length: in
     assert np.abs(window[:, 0] - wanted).max() <= spacing / 2 + 1e-6
 
 
+@pytest.mark.parametrize("source_hz", [3.0, 12.0, 23.976, 25.0, 60.0, 240.0])
+@pytest.mark.parametrize("rate_hz", [None, 25.0])
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 1.0])
+def test_ages_tell_when_the_rows_came(source_hz: float, rate_hz: float | None, seconds: float) -> None:
+    ring = filled(source_hz, seconds, RingBuffer(8, 1, rate_hz, 0.5), start=7.0)
+    (window, valid), ages = ring.window(), ring.ages()
+    assert ages.dtype == np.float32 and ages[-1] == 0.0
+    np.testing.assert_array_equal(np.isfinite(ages), valid)
+    np.testing.assert_allclose(window[-1, 0] - ages[valid], window[valid, 0], atol=2e-6)
+    assert (np.diff(ages[valid]) <= 0).all() and len(set(ages[valid])) == len(set(window[valid, 0]))
+
+
+def test_a_new_window_has_no_ages_of_the_old_one() -> None:
+    ring = filled(25.0, 1.0, RingBuffer(4, 1, 25.0, 0.5))
+    ring.push(2.0, np.zeros(1))
+    np.testing.assert_array_equal(ring.ages(), [np.nan, np.nan, np.nan, 0.0])
+    assert np.isnan(RingBuffer(4, 1, 25.0, 0.5).ages()).all()
+
+
 def test_film_and_camera_mean_the_same() -> None:
     now = 2.0
     slow, _ = filled(24.0, now, RingBuffer(8, 1, 25.0, 0.5)).window()

@@ -1,6 +1,7 @@
 """Tracked frames made by hand, for the tests of the sinks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,15 @@ def sample_at(
         arousal_smooth=arousal,
         quadrant=np.array([0.5, 0.125, 0.25, 0.125], np.float32),
         attention=None,
+        attention_age=None,
         confidence=0.875,
         pose=np.array([0.1, -0.2, 0.05], np.float32),
     )
+
+
+def looking(sample: AffectSample, weights: Sequence[float], ages: Sequence[float]) -> AffectSample:
+    """The same sample with attention: its weights, oldest first, and their ages (s; NaN where there is no frame)."""
+    return replace(sample, attention=np.array(weights, np.float32), attention_age=np.array(ages, np.float32))
 
 
 def face_in(box: Sequence[float], track_id: int = 0) -> Face:

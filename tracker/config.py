@@ -122,6 +122,8 @@ class OutputConfig:
     """The overlay video."""
     plot: bool = False
     """The picture of the traces."""
+    attention: bool = False
+    """Where the attention looks: its own picture, and two more fields of the JSON lines and the Parquet table."""
     columns: Literal["affect", "openface", "pyfeat"] = "affect"
     """Whose names the columns bear."""
     blur_faces: bool = False

@@ -48,6 +48,8 @@ class Answer(NamedTuple):
     """(4,) probabilities."""
     attention: np.ndarray | None
     """(n,) or None."""
+    attention_age: np.ndarray | None
+    """(n,) seconds or None."""
 
 
 class Sighting(NamedTuple):
@@ -179,9 +181,9 @@ class Engine:
         time, sightings = found.frame.time, found.sightings
         features = FaceFeatures(*self.runtime.encode(np.stack([sighting.crop for sighting in sightings])))
         states = [self._state(sighting.face) for sighting in sightings]
-        affect, attention = self._combine(states, features, time)
+        affect, attention, ages = self._combine(states, features, time)
         traces = _traces(states, affect, features.frame_affect, time)
-        answers = map(Answer, traces, features.quadrant, attention)
+        answers = map(Answer, traces, features.quadrant, attention, ages)
         return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
 
     def _see(self, frame: Frame, face: Face) -> Sighting:
@@ -203,21 +205,25 @@ class Engine:
             arousal_smooth=arousal_smooth,
             quadrant=answer.quadrant,
             attention=answer.attention,
+            attention_age=answer.attention_age,
             confidence=face.score * quality,
             pose=pose,
         )
 
     def _combine(
         self, states: list[FaceState], features: FaceFeatures, time: float
-    ) -> tuple[np.ndarray, Sequence[np.ndarray | None]]:
-        """Affect (B, 2) over each face's window, and the attention (n,) or None of each."""
+    ) -> tuple[np.ndarray, Sequence[np.ndarray | None], Sequence[np.ndarray | None]]:
+        """Affect (B, 2) over each face's window, and of each the attention (n,) and its ages (n,), or None."""
+        without = [None] * len(states)
         if not self.runtime.recurrent:
-            return features.frame_affect, [None] * len(states)
+            return features.frame_affect, without, without
         for state, row in zip(states, features.feature, strict=True):
             state.ring.push(time, row)
         windows, valid = zip(*(state.ring.window() for state in states), strict=True)
         affect, attention = self.runtime.combine(np.stack(windows), np.stack(valid))
-        return affect, [None] * len(states) if attention is None else list(attention)
+        if attention is None:
+            return affect, without, without
+        return affect, list(attention), [state.ring.ages() for state in states]
 
     def _state(self, face: Face) -> FaceState:
         track_id = cast(int, face.track_id)

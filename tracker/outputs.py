@@ -13,7 +13,14 @@ from tracker.config import OVERLAY_SUFFIX, BatchConfig, OutputConfig
 from tracker.errors import SinkError, UsageError
 from tracker.sources import find_pictures
 
-SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "video": OVERLAY_SUFFIX, "plot": ".png"}
+SUFFIXES = {
+    "csv": ".csv",
+    "jsonl": ".jsonl",
+    "parquet": ".parquet",
+    "video": OVERLAY_SUFFIX,
+    "plot": ".png",
+    "attention": ".attention.png",
+}
 """End of an output's name, by the kind of its sink."""
 SHEET = ".meta.json"
 STDIN = "-"
@@ -61,7 +68,7 @@ def is_folder(path: str) -> bool:
 def check_outputs(config: OutputConfig, sources: int, workers: int) -> None:
     """Raise UsageError unless these outputs can be written for so many sources by so many processes."""
     if not any(getattr(config, kind) for kind in SUFFIXES):
-        raise UsageError("nothing to write: --no-csv without --jsonl, --parquet, --video or --plot")
+        raise UsageError("nothing to write: --no-csv without --jsonl, --parquet, --video, --plot or --attention")
     file = config.jsonl
     if file is None or is_folder(file):
         return

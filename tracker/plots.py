@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,12 +70,24 @@ def draw_traces(curves: Mapping[int, np.ndarray], span: tuple[float, float], tit
     curves: a face's id to its points (T, 5): time s, valence, arousal, smoothed valence, smoothed arousal; a row of NaN
     breaks the line. span: first and last time of the run, seconds.
     """
+    with house_style():
+        figure = _draw_figure([Curve(track_id, points) for track_id, points in curves.items()], span)
+        write_title(figure, title, caption)
+        return png(figure)
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """matplotlib as our pictures have it, and afterwards as it was."""
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure = _draw_figure([Curve(track_id, points) for track_id, points in curves.items()], span)
-        _write_title(figure, title, caption)
-        picture = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(picture)
+        yield
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, at its own dots an inch."""
+    picture = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(picture)
     return picture.getvalue()
 
 
@@ -84,8 +97,8 @@ def _draw_figure(curves: list[Curve], span: tuple[float, float]) -> Figure:
     traces, paths = _layout(figure, len(curves), rows)
     for row, (name, ends) in enumerate(AXES.items()):
         axes = figure.add_subplot(traces[row, 0])
-        _draw_dimension(axes, curves, 1 + row, span)
-        _name_axis(axes, name, ends, last=row == 1)
+        draw_dimension(axes, curves, 1 + row, span)
+        name_axis(axes, name, ends, last=row == 1)
     for curve, place in zip(curves, paths, strict=True):
         _draw_path(figure.add_subplot(place), curve, span)
     return figure
@@ -106,7 +119,8 @@ def _layout(figure: Figure, faces: int, rows: int) -> tuple[GridSpec, list[Subpl
     return traces, [grid[i // 3, i % 3] for i in range(faces)]
 
 
-def _write_title(figure: Figure, title: str, caption: str) -> None:
+def write_title(figure: Figure, title: str, caption: str) -> None:
+    """A title in the figure's upper left corner and a caption under it, in 0.65 inches."""
     inch = 1 / figure.get_figheight()
     upper = figure.text(0.065, 1 - 0.18 * inch, _shortened(title), fontsize=15, fontweight="bold", va="top")
     lower = figure.text(0.065, 1 - 0.51 * inch, caption, fontsize=9.5, color=WORDS, va="top")
@@ -118,7 +132,7 @@ def _shortened(text: str, length: int = 90) -> str:
     return text if len(text) <= length else f"{text[: length // 2]}...{text[-length // 2 :]}"
 
 
-def _draw_dimension(axes: Axes, curves: list[Curve], column: int, span: tuple[float, float]) -> None:
+def draw_dimension(axes: Axes, curves: list[Curve], column: int, span: tuple[float, float]) -> None:
     """One dimension of all faces over time: thin as the network gives it, thick smoothed."""
     for curve in curves:
         time, raw, smooth = curve.points[:, 0], curve.points[:, column], curve.points[:, column + 2]
@@ -126,15 +140,22 @@ def _draw_dimension(axes: Axes, curves: list[Curve], column: int, span: tuple[fl
         (line,) = axes.plot(time, smooth, curve.dash, color=curve.colour, linewidth=1.9, label=f"face {curve.track_id}")
         if len(time) < FEW_POINTS:
             line.set(marker="o", markersize=3.5)
-    axes.set(xlim=_padded(span), ylim=(-1.05, 1.05), yticks=(-1, -0.5, 0, 0.5, 1))
+    axes.set(ylim=(-1.05, 1.05), yticks=(-1, -0.5, 0, 0.5, 1))
+    mark_time(axes, span)
     axes.grid(color=GRID, linewidth=0.8)
     axes.axhline(0, color=FAINT, linewidth=1, zorder=1)
     axes.set_axisbelow(True)
+
+
+def mark_time(axes: Axes, span: tuple[float, float]) -> None:
+    """Limits and marks of a time axis over a span, both seconds."""
+    axes.set_xlim(padded(span))
     axes.xaxis.set_major_locator(MultipleLocator(_step(span)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: _clock(round(time, 6), span)))
 
 
-def _padded(span: tuple[float, float]) -> tuple[float, float]:
+def padded(span: tuple[float, float]) -> tuple[float, float]:
+    """The ends of a time axis over a span, both seconds."""
     margin = 0.01 * (span[1] - span[0]) or 0.5
     return span[0] - margin, span[1] + margin
 
@@ -150,7 +171,8 @@ def _step(span: tuple[float, float]) -> float:
     return next((step for step in usual if span[1] - span[0] <= 10 * step), (span[1] - span[0]) / 10)
 
 
-def _name_axis(axes: Axes, name: str, ends: tuple[str, str], last: bool) -> None:
+def name_axis(axes: Axes, name: str, ends: tuple[str, str], last: bool) -> None:
+    """Name a dimension and its ends; the last one names the time too, the others carry the legend."""
     axes.set_ylabel(name, fontsize=10.5)
     for text, height, align in ((ends[0], 0.985, "top"), (ends[1], 0.015, "bottom")):
         axes.text(0.995, height, text, transform=axes.transAxes, ha="right", va=align, color=WORDS, fontsize=8)

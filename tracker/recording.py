@@ -153,6 +153,8 @@ class Recorder:
             blur_faces=output.blur_faces,
             start=self.config.source.start or 0.0,
             model=tally.engine["model"]["name"],
+            window_rate_hz=tally.engine["window_rate_hz"],
+            attention=output.attention,
         )
         return [stack.enter_context(open_sink(kind, path, context)) for kind, path in job.outputs(output).items()]
 

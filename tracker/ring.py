@@ -48,6 +48,12 @@ class RingBuffer:
         window[~valid] = 0.0
         return window, valid
 
+    def ages(self) -> np.ndarray:
+        """How long before the newest row each row of the window came: seconds (n,) float32; NaN where not valid."""
+        picks = self._picks()
+        ages = self._times[self._newest] - self._times[picks]
+        return np.where(picks >= 0, ages, np.nan).astype(np.float32)
+
     def reset(self) -> None:
         """Forget every row."""
         self._newest, self._count = -1, 0

@@ -86,6 +86,9 @@ class AffectSample:
     """(4,) float32 probabilities in the order of QUADRANTS."""
     attention: np.ndarray | None
     """(n,) float32 weights over the window, oldest first; None without attention."""
+    attention_age: np.ndarray | None
+    """(n,) float32: how many seconds ago the frame was that each weight points at, 0 for the newest; NaN where the
+    window has no frame. None without attention."""
     confidence: float
     """[0, 1]: the face's score times its picture quality."""
     pose: np.ndarray

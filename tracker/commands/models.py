@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tracker.commands.tables import table
-from tracker.errors import CheckpointError
+from tracker.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from nets.checkpoint import ModelCard
@@ -46,6 +46,29 @@ def model_card(model: str) -> "ModelCard":
     from nets.checkpoint import find, read_card
 
     return checked(read_card, checked(find, model))
+
+
+def check_attention(card: "ModelCard", length: int | None) -> None:
+    """Raise UsageError unless the model has attention that looks over a window of this length (None: its own)."""
+    if not _has_attention(card):
+        raise UsageError(
+            f"--attention needs a model with attention (ANCLaF-SA-n), and {card.name} has none; {_where_attention_is()}"
+        )
+    if (length or card.sequence_length) < 2:
+        raise UsageError("--attention needs a window of 2 frames or more, and this one has 1; see --sequence-length")
+
+
+def _has_attention(card: "ModelCard") -> bool:
+    return card.config.get("recurrence") == "attention"
+
+
+def _where_attention_is() -> str:
+    from nets.checkpoint import list_models
+
+    names = [card.name for card in checked(list_models) if _has_attention(card)]
+    if names:
+        return f"choose one by --model: {', '.join(names)}"
+    return "none ships: give --model the .safetensors file of one that `affect train anclaf` has made"
 
 
 def model_row(card: "ModelCard", path: Path) -> Sequence[str]:

@@ -24,6 +24,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted
 @setting(OutputConfig, "parquet", "--parquet", is_flag=True, help="The table as Parquet.")
 @setting(OutputConfig, "video", "--video", is_flag=True, help="The video with box, valence-arousal point and trail.")
 @setting(OutputConfig, "plot", "--plot", is_flag=True, help="A picture of the traces.")
+@setting(OutputConfig, "attention", "--attention", is_flag=True, help="Where the model's attention looks.")
 @setting(BatchConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors file.")
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
@@ -42,14 +43,17 @@ def track(context: click.Context, sources: tuple[str, ...], **options: Any) -> N
     """Track the apparent affect of every face in videos and pictures.
 
     A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Of each, DIR
-    gets NAME.csv, .jsonl, .parquet, .overlay.mp4 and .png as asked for, and NAME.meta.json, which tells how they came
-    about.
+    gets NAME.csv, .jsonl, .parquet, .overlay.mp4, .png and .attention.png as asked for, and NAME.meta.json, which tells
+    how they came about.
     """
     config = batch_config(options)
     from tracker.batch import run_batch
-    from tracker.commands.models import model_card
+    from tracker.commands.models import check_attention, model_card
 
-    outcomes = run_batch(sources, config, model_card(config.model).sha256)
+    card = model_card(config.model)
+    if config.output.attention:
+        check_attention(card, config.tracker.sequence_length)
+    outcomes = run_batch(sources, config, card.sha256)
     click.echo(summary(outcomes), err=True)
     context.exit(max(EXIT_CODES[outcome.state] for outcome in outcomes))
 

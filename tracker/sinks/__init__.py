@@ -32,7 +32,11 @@ class SinkContext:
     start: float = 0.0
     """Seconds at which tracking began (--start): time 0 of the overlay video."""
     model: str = ""
-    """Name of the model, for the picture's caption."""
+    """Name of the model, for the pictures' captions."""
+    window_rate_hz: float | None = None
+    """Rate of the model's window; None where it is the last frames, whatever their rate."""
+    attention: bool = False
+    """JSON lines and Parquet have the fields of tracker.sinks.records.ATTENTION."""
 
 
 class Sink(ABC):
@@ -79,13 +83,13 @@ def _open_csv(path: Path, context: SinkContext) -> Sink:
 def _open_jsonl(path: Path, context: SinkContext) -> Sink:
     from tracker.sinks.records import JsonLinesSink
 
-    return JsonLinesSink(path, context.columns)
+    return JsonLinesSink(path, context.columns, context.attention)
 
 
 def _open_parquet(path: Path, context: SinkContext) -> Sink:
     from tracker.sinks.parquet import ParquetSink
 
-    return ParquetSink(path, context.columns)
+    return ParquetSink(path, context.columns, context.attention)
 
 
 def _open_video(path: Path, context: SinkContext) -> Sink:
@@ -102,11 +106,19 @@ def _open_plot(path: Path, context: SinkContext) -> Sink:
     return PlotSink(path, context, draw_traces)
 
 
+def _open_attention(path: Path, context: SinkContext) -> Sink:
+    from tracker.heatmaps import draw_attention
+    from tracker.sinks.attention import AttentionSink
+
+    return AttentionSink(path, context, draw_attention)
+
+
 KINDS: dict[str, Callable[[Path, SinkContext], Sink]] = {
     "csv": _open_csv,
     "jsonl": _open_jsonl,
     "parquet": _open_parquet,
     "video": _open_video,
     "plot": _open_plot,
+    "attention": _open_attention,
 }
 """What open_sink can open."""

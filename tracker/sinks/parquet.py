@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from tracker.errors import SinkError
 from tracker.sinks import Columns, Sink
 from tracker.sinks.files import PartFile
-from tracker.sinks.records import COLUMNS, Column, Row, column_names, rows
+from tracker.sinks.records import ATTENTION, COLUMNS, Column, Row, column_names, rows
 from tracker.types import TrackedFrame
 
 GROUP_ROWS = 4096
@@ -21,24 +21,27 @@ So a full disk still has room for the footer, without which nothing could be rea
 """
 
 
-def schema(columns: Columns) -> pa.Schema:
-    """The table's schema: int32, float64 for the timestamp, float32 for other numbers, text."""
+def schema(columns: Columns, attention: bool = False) -> pa.Schema:
+    """The table's schema: int32, float64 for the timestamp, float32 for other numbers, text; lists of float32."""
     types = [(name, _type(column)) for name, column in zip(column_names(columns), COLUMNS, strict=True)]
-    return pa.schema(types)
+    more = [(column.name, _type(column)) for column in ATTENTION if attention]
+    return pa.schema(types + more)
 
 
 def _type(column: Column) -> pa.DataType:
     if column.name == "timestamp":
         return pa.float64()
-    return {"int": pa.int32(), "float": pa.float32(), "text": pa.string()}[column.kind]
+    return {"int": pa.int32(), "float": pa.float32(), "text": pa.string(), "floats": pa.list_(pa.float32())}[
+        column.kind
+    ]
 
 
 class ParquetSink(Sink):
     """Rows are held until a row group is full; finish and abort write what is held, and the footer."""
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        self._columns = columns
-        self._schema = schema(columns)
+    def __init__(self, path: Path, columns: Columns, attention: bool = False) -> None:
+        self._choices = columns, attention
+        self._schema = schema(columns, attention)
         self._rows: list[Row] = []
         self._groups = 0
         self._file = PartFile(path)
@@ -46,7 +49,7 @@ class ParquetSink(Sink):
 
     def write(self, tracked: TrackedFrame) -> None:
         """Take the rows of one frame."""
-        self._rows += rows(tracked, self._columns)
+        self._rows += rows(tracked, *self._choices)
         if len(self._rows) >= GROUP_ROWS:
             self._write_group()
 

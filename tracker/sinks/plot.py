@@ -9,7 +9,7 @@ import numpy as np
 from tracker.errors import SinkError
 from tracker.sinks import Sink, SinkContext
 from tracker.sinks.files import PartFile
-from tracker.types import TrackedFrame
+from tracker.types import AffectSample, TrackedFrame
 
 POINTS = 4000
 """Kept of each face; beyond, neighbours in time are merged."""
@@ -24,15 +24,15 @@ Draw = Callable[[Mapping[int, np.ndarray], tuple[float, float], str, str], bytes
 
 
 class Trace:
-    """What is kept of one face: at most POINTS means of (time, valence, arousal, smoothed valence, smoothed arousal).
+    """What is kept of one face: at most `places` means of its samples, each a time and `values` numbers.
 
     Samples that fall into one bin of time are averaged; when there are too many bins, they are made twice as wide.
     """
 
-    def __init__(self) -> None:
-        self._sums = np.zeros((POINTS, 5))
-        self._counts = np.zeros(POINTS)
-        self._bins = np.zeros(POINTS, np.int64)
+    def __init__(self, values: int = 4, places: int = POINTS) -> None:
+        self._sums = np.zeros((places, 1 + values))
+        self._counts = np.zeros(places)
+        self._bins = np.zeros(places, np.int64)
         self._used = 0
         self.bin_s = FIRST_BIN_S
         """Width of a bin, seconds."""
@@ -41,11 +41,11 @@ class Trace:
         self.newest = -np.inf
         """Time of the last one."""
 
-    def add(self, time: float, values: Sequence[float]) -> None:
-        """Add a sample: its time and the four values."""
+    def add(self, time: float, values: Sequence[float] | np.ndarray) -> None:
+        """Add a sample: its time and its values."""
         index = int(time / self.bin_s)
         if self._used == 0 or self._bins[self._used - 1] != index:
-            if self._used == POINTS:
+            if self._used == len(self._bins):
                 self._widen()
                 index = int(time / self.bin_s)
             self._bins[self._used] = index
@@ -56,12 +56,12 @@ class Trace:
         self.newest = time
 
     def points(self) -> np.ndarray:
-        """(T, 5) means, oldest first."""
+        """(T, 1 + values) means, oldest first."""
         return self._sums[: self._used] / self._counts[: self._used, None]
 
     def _widen(self) -> None:
         """Merge bins until at most half of the places are used."""
-        while self._used > POINTS // 2:
+        while self._used > len(self._bins) // 2:
             self.bin_s *= 2
             bins = self._bins[: self._used] // 2
             first = np.flatnonzero(np.diff(bins, prepend=bins[0] - 1))
@@ -75,6 +75,9 @@ class Trace:
 
 class PlotSink(Sink):
     """Draws the picture at the end; when aborted, of what there was until then."""
+
+    places = POINTS
+    """Kept of each face."""
 
     def __init__(self, path: Path, context: SinkContext, draw: Draw) -> None:
         self._context = context
@@ -91,9 +94,9 @@ class PlotSink(Sink):
         self._start = now if self._start is None else self._start
         self._end = now
         for sample in tracked.samples:
-            values = (sample.valence, sample.arousal, sample.valence_smooth, sample.arousal_smooth)
-            if np.isfinite(values).all():
-                self._trace(sample.track_id, now).add(now, values)
+            values = self._values(sample)
+            if len(values) and np.isfinite(values).all():
+                self._trace(sample.track_id, now, len(values)).add(now, values)
 
     def finish(self) -> None:
         """Draw the picture and give the file its name."""
@@ -108,17 +111,21 @@ class PlotSink(Sink):
             self._file.abort()
 
     def curves(self) -> dict[int, np.ndarray]:
-        """The longest faces' points by id, (T, 5) each, with a row of NaN wherever the face was away."""
+        """The longest faces' points by id, (T, 1 + values) each, with a row of NaN wherever the face was away."""
         longest = sorted(self._traces, key=lambda track_id: -self._traces[track_id].seen)[:FACES_DRAWN]
         return {track_id: _with_gaps(self._traces[track_id]) for track_id in sorted(longest)}
 
-    def _trace(self, track_id: int, now: float) -> Trace:
+    def _values(self, sample: AffectSample) -> np.ndarray:
+        """What is kept of a sample; nothing where it does not count."""
+        return np.array([sample.valence, sample.arousal, sample.valence_smooth, sample.arousal_smooth])
+
+    def _trace(self, track_id: int, now: float, values: int) -> Trace:
         """The face's trace; a new one takes the place of the shortest that has ended, where there are too many."""
         traces = self._traces
         if track_id not in traces:
             if len(traces) >= FACES_KEPT:
                 del traces[min(traces, key=lambda k: (traces[k].newest == now, traces[k].seen))]
-            traces[track_id] = Trace()
+            traces[track_id] = Trace(values, self.places)
             self._faces = max(self._faces, track_id + 1)
         return traces[track_id]
 
@@ -132,7 +139,10 @@ class PlotSink(Sink):
     def _caption(self, drawn: int) -> str:
         faces = f"{self._faces} face{'' if self._faces == 1 else 's'}"
         shown = f"{faces}, the {drawn} longest shown" if self._faces > drawn else faces
-        return f"apparent affect, model {self._context.model or 'not named'}  \u00b7  {shown}"
+        return f"{self._subject()}  \u00b7  {shown}"
+
+    def _subject(self) -> str:
+        return f"apparent affect, model {self._context.model or 'not named'}"
 
 
 def _with_gaps(trace: Trace) -> np.ndarray:

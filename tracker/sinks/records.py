@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from tracker.sinks import Columns, Sink
 from tracker.sinks.files import open_output
 from tracker.types import QUADRANTS, AffectSample, Face, TrackedFrame
@@ -20,7 +22,7 @@ class Column:
     """One column: its name, its type, the decimals kept, and its name in py-feat where that has one."""
 
     name: str
-    kind: Literal["int", "float", "text"]
+    kind: Literal["int", "float", "text", "floats"]
     decimals: int = 0
     pyfeat: str | None = None
 
@@ -58,6 +60,10 @@ pyfeat    the third field's name where there is one; frame counts from 0. timest
           in whole seconds, made from an average frame rate. py-feat's input column is left to the .meta.json.
 """
 
+ATTENTION: tuple[Column, ...] = (Column("attention", "floats", 4), Column("attention_age", "floats", 6))
+"""Further fields of JSON lines and Parquet, in every convention: the weight of each frame of the window, oldest first,
+and how many seconds before `timestamp` that frame was (null, with the weight 0, where the window has no frame)."""
+
 DECIMALS: dict[str, int] = {column.name: column.decimals for column in COLUMNS if column.kind == "float"}
 EMPTY: Row = {column.name: None for column in COLUMNS}
 
@@ -72,8 +78,11 @@ def first_frame(columns: Columns) -> int:
     return 1 if columns == "openface" else 0
 
 
-def rows(tracked: TrackedFrame, columns: Columns = "affect") -> list[Row]:
-    """The rows of one frame: name to int, float (rounded), text, or None for what was not measured."""
+def rows(tracked: TrackedFrame, columns: Columns = "affect", attention: bool = False) -> list[Row]:
+    """The rows of one frame: name to int, float (rounded), text, or None for what was not measured.
+
+    attention adds the fields of ATTENTION, each a list of n floats or None.
+    """
     frame: Row = {
         "frame": tracked.frame.index + first_frame(columns),
         "timestamp": tracked.frame.time,
@@ -84,7 +93,10 @@ def rows(tracked: TrackedFrame, columns: Columns = "affect") -> list[Row]:
     measured = zip(tracked.faces, tracked.samples, strict=True)
     found = [{**EMPTY, **frame, **_face(face), **_sample(sample)} for face, sample in measured]
     names = column_names(columns)
-    return [dict(zip(names, _rounded(row), strict=True)) for row in found or [{**EMPTY, **frame}]]
+    table = [dict(zip(names, _rounded(row), strict=True)) for row in found or [{**EMPTY, **frame}]]
+    if not attention:
+        return table
+    return [{**row, **_attention(sample)} for row, sample in zip(table, tracked.samples or [None], strict=True)]
 
 
 def _face(face: Face) -> Row:
@@ -114,6 +126,16 @@ def _sample(sample: AffectSample) -> Row:
         **dict(zip((f"q_{quadrant}" for quadrant in QUADRANTS), sample.quadrant.tolist(), strict=True)),
         **dict(zip(("pose_Rx", "pose_Ry", "pose_Rz"), sample.pose.tolist(), strict=True)),
     }
+
+
+def _attention(sample: AffectSample | None) -> Row:
+    if sample is None:
+        return {column.name: None for column in ATTENTION}
+    return {column.name: _list(getattr(sample, column.name), column.decimals) for column in ATTENTION}
+
+
+def _list(values: np.ndarray | None, decimals: int) -> list[float | None] | None:
+    return None if values is None else [_round(value, decimals) for value in values.tolist()]
 
 
 def _rounded(row: Row) -> list[Any]:
@@ -155,15 +177,18 @@ def _csv_lines(table: list[Any]) -> bytes:
 
 
 class JsonLinesSink(Sink):
-    """One JSON object a line, null for what was not measured; the path "-" is standard output."""
+    """One JSON object a line, null for what was not measured; the path "-" is standard output.
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        self._columns = columns
+    attention adds the fields of ATTENTION.
+    """
+
+    def __init__(self, path: Path, columns: Columns, attention: bool = False) -> None:
+        self._choices = columns, attention
         self._output = open_output(path)
 
     def write(self, tracked: TrackedFrame) -> None:
         """Add the rows of one frame; they are out when this returns."""
-        lines = [json.dumps(row, separators=(",", ":")) + "\n" for row in rows(tracked, self._columns)]
+        lines = [json.dumps(row, separators=(",", ":")) + "\n" for row in rows(tracked, *self._choices)]
         self._output.write("".join(lines).encode())
 
     def finish(self) -> None:
