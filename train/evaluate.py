@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 AXES = ("valence", "arousal")
 QUADRANT_AXES = ("discriminator", "affect")
 """The quadrant as D classifies it, and, for comparison, the one in which C's valence and arousal lie."""
+MEASURES = ("ccc", "ccc_balanced", "pcc", "icc", "rmse", "sagr")
 BATCH = 64
 
 Figures = dict[str, dict[str, float]]
@@ -73,6 +74,7 @@ def figures_of(answer: Answer, task: Task) -> Figures:
         "ccc": _by_axis(metrics.ccc, answer, task),
         "ccc_balanced": _by_axis(metrics.ccc, answer, task, metrics.balanced_weights(task.classes)),
         "pcc": _by_axis(metrics.pcc, answer, task),
+        "icc": _by_axis(metrics.icc, answer, task),
         "rmse": _by_axis(metrics.rmse, answer, task),
         "sagr": _by_axis(metrics.sagr, answer, task),
         "quadrant": dict(zip(QUADRANT_AXES, macro, strict=True)),
@@ -119,7 +121,7 @@ def table_of(report: dict[str, Any]) -> str:
         "",
         _line("", "valence", "95 %", "arousal", "95 %", "constant"),
     ]
-    lines += [_figure_line(report, name, AXES) for name in ("ccc", "ccc_balanced", "pcc", "rmse", "sagr")]
+    lines += [_figure_line(report, name, AXES) for name in MEASURES]
     lines += [
         "",
         _line("", "D", "95 %", "from VA", "95 %", "constant"),
