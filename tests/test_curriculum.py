@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from nets.anclaf import Anclaf, AnclafConfig, with_recurrence
+from nets.anclaf import Anclaf, AnclafConfig
 from nets.anclaf.combiner import Recurrence
 from nets.checkpoint import ModelCard, load
 from nets.runtime import load_runtime
@@ -18,10 +18,11 @@ from tracker.errors import CheckpointError, DataError, UsageError
 from tracker.faces.align import Template
 from train import run
 from train.config import StageTwoConfig, TrainingConfig
-from train.curriculum import Standard, frames_of, run_curriculum, train_recurrence
+from train.curriculum import frames_of, run_curriculum, train_recurrence
 from train.features import Features
 from train.losses import affect_loss
 from train.prepared import LabelScale, Prepared
+from train.reading import Reading
 from train.stage_two import Frames, StageTwo, Windows, predict, scores_of, trembling, windows_of
 
 SMALL = replace(AnclafConfig.compact(), generator_width=4, discriminator_width=4, combiner_widths=(8, 8, 10))
@@ -75,8 +76,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def material(data: Prepared, features: Features, rows: dict[str, np.ndarray], length: int = 4) -> Any:
     """Frames, training windows and validation windows."""
-    standard = Standard.of(features.feature, rows["train"] & data.found)
-    frames = frames_of(TWO, data, standard.apply(features.feature), rows["train"])
+    reading = Reading.whole(features.feature, rows["train"] & data.found)
+    frames = frames_of(TWO, data, reading.apply(features.feature), rows["train"])
     return frames, *(windows_of(data, rows[part], length, TWO) for part in ("train", "validation"))
 
 
@@ -217,17 +218,35 @@ def test_a_damaged_state(data: Prepared, features: Features, rows: dict[str, np.
         stage.resume()
 
 
-def test_the_standardisation_folds_into_the_weights(features: Features) -> None:
-    standard = Standard.of(features.feature, np.ones(len(features.feature), bool))
-    seen = standard.apply(features.feature)
+@pytest.mark.parametrize("attention", [False, True])
+@pytest.mark.parametrize("count", [None, 3])
+def test_the_reading_folds_into_the_weights(
+    features: Features, data: Prepared, start: Anclaf, count: int | None, attention: bool
+) -> None:
+    everything = np.ones(len(features.feature), bool)
+    reading = Reading.whole(features.feature, everything)
+    if count:
+        reading = Reading.moving(features.feature, everything, data.clip, start.combiner.head.weight.detach(), count)
+    seen = reading.apply(features.feature)
+    assert seen.shape[1] == reading.width == (2 + count if count else 10)
     assert seen.mean(0).abs().max() < 1e-4
-    assert torch.allclose(seen.std(0, correction=0), torch.ones(10), atol=1e-4)
-    valid = torch.ones(5, 4, dtype=torch.bool)
-    for attention in (False, True):
-        recurrence = recurrence_of(attention)
-        raw = torch.from_numpy(features.feature[:20]).reshape(5, 4, 10)
-        expected = recurrence(seen[:20].reshape(5, 4, 10), valid)[0]
-        assert torch.allclose(standard.folded(recurrence)(raw, valid)[0], expected, atol=1e-5)
+    assert torch.allclose(seen.std(0, correction=0), torch.ones(reading.width), atol=1e-3)
+    recurrence = Recurrence(reading.width, 12, attention, "mlp")
+    raw, valid = torch.from_numpy(features.feature[:20]).reshape(5, 4, 10), torch.ones(5, 4, dtype=torch.bool)
+    expected = recurrence(seen[:20].reshape(5, 4, -1), valid)[0]
+    assert torch.allclose(reading.folded(recurrence)(raw, valid)[0], expected, atol=1e-5)
+
+
+def test_a_reading_of_what_moves_leaves_out_what_tells_people_apart() -> None:
+    rng, clip = np.random.default_rng(0), np.repeat(np.arange(30), 20)
+    feature = (
+        rng.normal(size=(600, 6)) * (0.1, 0.1, 0.1, 1.0, 0.1, 0.1)
+        + (rng.normal(size=(30, 6)) * (0, 0, 5, 0, 0, 0))[clip]
+    )
+    head = torch.tensor([[1.0, 0, 0, 0, 0, 0], [0, 1.0, 0, 0, 0, 0]])
+    reading = Reading.moving(feature.astype(np.float32), np.ones(600, bool), clip, head, 1)
+    assert int(reading.directions[2].abs().argmax()) == 3
+    assert float(reading.directions[:, 2].abs().max()) < 0.1
 
 
 @pytest.fixture(scope="module")
@@ -237,16 +256,16 @@ def start() -> Anclaf:
 
 
 def test_attention_starts_where_the_lstm_stands(
-    data: Prepared, features: Features, rows: dict[str, np.ndarray], start: Anclaf, tmp_path: Path
+    data: Prepared, features: Features, rows: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     ready = material(data, features, rows)
-    model = train_recurrence(config_of(), with_recurrence(start, "lstm", hidden=12), 4, ready, tmp_path)
-    grown = with_recurrence(model, "attention")
-    before, after = (predict(m.combiner.recurrence, ready[0], ready[1]) for m in (model, grown))
+    trained = train_recurrence(config_of(), recurrence_of(), 4, ready, tmp_path)
+    grown = trained.with_attention("linear")
+    before, after = (predict(each, ready[0], ready[1]) for each in (trained, grown))
     assert np.abs(before - after).max() < 1e-6
     trained = train_recurrence(config_of(), grown, 4, ready, tmp_path)
-    assert np.abs(predict(trained.combiner.recurrence, ready[0], ready[1]) - before).max() > 1e-3
-    assert trained.combiner.recurrence.attention.score.weight.shape == (1, 48)
+    assert np.abs(predict(trained, ready[0], ready[1]) - before).max() > 1e-3
+    assert trained.attention.score.weight.shape == (1, 48)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from train import evaluate
 from train.datasets import ferplus
 from train.evaluate import Answer, Task
 
-KEYS = {"n", "missed", "ccc", "ccc_balanced", "pcc", "rmse", "sagr"}
+KEYS = {"n", "missed", "ccc", "ccc_balanced", "pcc", "icc", "rmse", "sagr"}
 FURTHER = {"quadrant", "baseline", "intervals", "model", "sha256", "protocol"}
 
 
@@ -142,15 +142,9 @@ def test_no_face_at_all_is_an_error() -> None:
 
 def test_table_is_aligned_and_names_every_figure(report: dict) -> None:
     lines = evaluate.table_of(report).splitlines()
-    rows = [line for line in lines if line.startswith(("ccc", "pcc", "rmse", "sagr", "quadrant (", "      "))]
-    assert [line.split()[0] for line in lines if line.startswith(("ccc", "pcc", "rmse", "sagr", "quadrant ("))] == [
-        "ccc",
-        "ccc_balanced",
-        "pcc",
-        "rmse",
-        "sagr",
-        "quadrant",
-    ]
+    starts = (*evaluate.MEASURES, "quadrant (")
+    rows = [line for line in lines if line.startswith((*starts, "      "))]
+    assert [line.split()[0] for line in lines if line.startswith(starts)] == [*evaluate.MEASURES, "quadrant"]
     assert len({len(row) for row in rows}) == 1
     assert f"{report['n']} scored, {report['missed']} not found" in lines[2]
     low, high = report["intervals"]["ccc"]["valence"]

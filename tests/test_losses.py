@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from sklearn.metrics import log_loss, mean_squared_error
 
-from train.losses import affect_loss, moments, soft_cross_entropy, soft_quadrants
+from train.losses import affect_loss, bin_weights, moments, soft_cross_entropy, soft_quadrants
 from train.metrics import quadrant_of
 
 RNG = np.random.default_rng(0)
@@ -75,3 +75,27 @@ def test_soft_quadrants() -> None:
     on_axis = soft_quadrants(torch.tensor([[0.9, 0.0]]), 0.1)[0]
     assert on_axis[0] == pytest.approx(on_axis[3])
     assert on_axis[0] > 0.49
+
+
+def test_bin_weights_are_the_inverse_frequency_of_ten_bins() -> None:
+    values = np.repeat([-0.95, 0.05, 0.95], [10, 60, 30])
+    weights = bin_weights(np.stack([values, values], 1), cap=100.0)
+    for value, share in ((-0.95, 0.1), (0.05, 0.6), (0.95, 0.3)):
+        # three bins that weigh alike: each has a third of the sum
+        assert np.allclose(weights[values == value], 1 / 3 / share, rtol=1e-5)
+
+
+def test_bin_weights_are_capped_with_a_mean_of_one() -> None:
+    values = np.repeat([-0.95, 0.05, 0.95], [1, 996, 3])
+    weights = bin_weights(np.stack([values, -values], 1), cap=10.0)
+    assert weights.max() <= 10.0
+    assert weights.mean(0).tolist() == pytest.approx([1, 1], abs=1e-3)
+    assert (bin_weights(np.stack([values, values], 1), power=0.0) == 1).all()
+
+
+def test_each_axis_has_its_own_weights() -> None:
+    both = np.stack([WEIGHTS, WEIGHTS[::-1]], 1).copy()
+    p, t = torch.from_numpy(PREDICTION), torch.from_numpy(TARGET)
+    together = affect_loss(p, t, torch.from_numpy(both))
+    alone = [affect_loss(p[:, [i, i]], t[:, [i, i]], torch.from_numpy(both[:, i].copy())) for i in range(2)]
+    assert float(together) == pytest.approx(float(sum(alone)) / 2)

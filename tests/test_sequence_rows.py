@@ -64,7 +64,7 @@ def rows(part: Part, frame: np.ndarray) -> dict[str, Row]:
 
 
 def test_every_row_answers_for_the_same_frames_within_range(rows: dict[str, Row], part: Part) -> None:
-    assert len(rows) == 13 and 0 < part.scored.sum() < part.test.sum()
+    assert len(rows) == 14 and 0 < part.scored.sum() < part.test.sum()
     for name, row in rows.items():
         assert np.isfinite(row.values[part.scored]).all(), name
         assert np.isnan(row.values[~part.scored]).all(), name
@@ -150,3 +150,11 @@ def test_without_steps_or_training_the_rows_that_need_them_are_left_out(
         "eight",
         "eight + One-Euro (tracker)",
     ]
+
+
+def test_recalibration_takes_a_scale_and_an_offset_out(rows: dict[str, Row], part: Part) -> None:
+    name = next(name for name in rows if name.endswith("EMA (tuned), recalibrated"))
+    plain, mapped = rows[name.removesuffix(", recalibrated")], rows[name]
+    inputs = np.column_stack([plain.values[part.scored], np.ones(part.scored.sum())])
+    linear = np.linalg.lstsq(inputs, mapped.values[part.scored], rcond=None)[0]
+    assert np.allclose(np.clip(inputs @ linear, -1, 1), mapped.values[part.scored], atol=1e-6)

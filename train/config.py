@@ -1,6 +1,7 @@
 """What decides the weights, as it stands in the files of train/configs/."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from tracker.errors import UsageError
 from tracker.faces.align import Template
 
 CONFIGS = Path(__file__).parent / "configs"
-SIZES = {"paper": AnclafConfig, "compact": AnclafConfig.compact}
+SIZES: dict[str, Callable[[], AnclafConfig]] = {"paper": AnclafConfig, "compact": AnclafConfig.compact}
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ class StageTwoConfig:
     rate_hz: float | None = None
     """Rows of a window lie this far apart; None: every frame."""
     max_gap_s: float = 0.5
+    directions: int | None = None
+    """None: the recurrence reads every feature, standardised. A number: the two directions of the single frame's head,
+    and as many more in which features move most within a clip."""
     hidden: int = 512
     score: Literal["linear", "mlp"] = "linear"
     epochs: int = 10

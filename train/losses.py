@@ -8,6 +8,10 @@ BINS = 10
 """Of each axis, over [-1, 1]: 2 label units of AFEW-VA's 20 (the paper's discretisation by 10)."""
 
 
+CAP_ROUNDS = 50
+"""Of capping and bringing the mean back to 1, which capping has lowered."""
+
+
 def moments(prediction: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Weighted means, variances and covariance of the columns of prediction, target (B, 2); weights (B,) or (B, 2)."""
     share = _shares(weights)
@@ -48,9 +52,10 @@ def bin_weights(affect: np.ndarray, power: float = 1.0, cap: float = 10.0, bins:
     for axis, values in enumerate(affect.T):
         index = np.digitize(values, edges)
         share = np.maximum(np.bincount(index, minlength=bins), 1)[index] / len(values)
-        raw = share**-power
-        capped = np.minimum(raw / raw.mean(), cap)
-        weights[:, axis] = capped / capped.mean()
+        own = share**-power
+        for _ in range(CAP_ROUNDS):
+            own = np.minimum(own / own.mean(), cap)
+        weights[:, axis] = own
     return weights
 
 

@@ -16,8 +16,8 @@ from tracker.errors import DataError, SinkError
 from tracker.faces.align import Template
 
 COLUMNS = {"affect": np.float32, "found": np.bool_, "clip": np.int32, "time": np.float64, "subject": np.int32}
-MAPPED = {"landmarks": "r"}
-"""Columns too large for memory, and how they are mapped."""
+MAPPED = ("landmarks",)
+"""Columns too large for memory."""
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 """Values of the further column `split`, where the data set comes with one."""
 
@@ -132,7 +132,7 @@ def open_prepared(folder: Path | str) -> Prepared:
     folder = Path(folder)
     try:
         facts: dict[str, Any] = json.loads((folder / "set.json").read_text(encoding="utf-8"))
-        columns = {key: np.load(folder / f"{key}.npy", mmap_mode=MAPPED.get(key)) for key in facts["columns"]}
+        columns = {key: np.load(folder / f"{key}.npy", mmap_mode="r" if key in MAPPED else None) for key in facts["columns"]}
         crops = np.load(folder / "crops.npy", mmap_mode="r")
         own = {key: columns.pop(key) for key in COLUMNS}
     except FileNotFoundError as error:

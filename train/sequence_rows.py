@@ -4,7 +4,7 @@ Every row answers for the same frames: those of the test part with a face and an
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -109,6 +109,7 @@ def model_rows(part: Part, frame_affect: np.ndarray, feature: np.ndarray, models
     yield Row(name, "single", _where(part.scored, frame), name, single.label if single else "")
     bench = _Bench(part, frame, name)
     yield from bench.tuned_rows()
+    yield from bench.recalibrated_rows()
     yield bench.row("One-Euro (tracker)", "filter", SmoothingConfig())
     for model in models:
         if model.kind != "single":
@@ -148,12 +149,12 @@ class _Bench:
     def __post_init__(self) -> None:
         part, data = self.part, self.part.data
         self._stretches = part.stretches(part.test & data.found)
+        self._training = part.stretches(part.train & data.found & ~is_step(data))
         rows = np.concatenate([step.rows for step in part.steps]) if part.steps else np.zeros(0, int)
         self._step_stretches = filters.stretches_of(rows, data.clip, data.time, part.max_gap_s) if len(rows) else None
         self._error: Error | None = None
         if part.tuning.any():
-            stretches = part.stretches(part.train & data.found & ~is_step(data))
-            self._error = filters.training_error(self.frame, data.affect, part.tuning, stretches)
+            self._error = filters.training_error(self.frame, data.affect, part.tuning, self._training)
 
     def row(self, label: str, kind: RowKind, config: SmoothingConfig, lag_of: str = "") -> Row:
         """The row of the single frame behind a filter."""
@@ -165,6 +166,19 @@ class _Bench:
         if self._error is not None:
             for kind, label in FILTERS.items():
                 yield self.row(f"{label} (tuned)", "tuned", filters.tune(kind, self._error))
+
+    def recalibrated_rows(self) -> Iterator[Row]:
+        """The tuned EMA, and a linear map of its two axes to the labels of the training sequences.
+
+        A filter that shrinks towards the mean: what a network gains beyond it is more than calibration.
+        """
+        if self._error is None:
+            return
+        config, tuning = filters.tune("ema", self._error), self.part.tuning
+        seen = np.column_stack([filters.filtered(config, self.frame, self._training), np.ones(len(tuning))])
+        linear = np.linalg.lstsq(seen[tuning], self.part.data.affect[tuning].astype(np.float64), rcond=None)[0]
+        row = self.row("EMA (tuned), recalibrated", "filter", config)
+        yield replace(row, values=np.clip(np.column_stack([row.values, np.ones(len(tuning))]) @ linear, -1, 1))
 
     def rows_at_lag_of(self, label: str, values: np.ndarray) -> Iterator[Row]:
         """Each filter that can have it at the lag of a model with the affect values (N, 2)."""

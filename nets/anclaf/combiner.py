@@ -60,6 +60,19 @@ class Recurrence(nn.Module):
         self.cell = nn.LSTMCell(feature + (2 * hidden if attention else 0), hidden)
         self.head = nn.Linear(hidden, 2)
 
+    def with_attention(self, score: Score) -> "Recurrence":
+        """A copy with attention whose answers are still the same: S-n becomes SA-n.
+
+        The LSTM's columns for the context start at zero, where the released code leaves them at random values.
+        """
+        feature = self.cell.input_size
+        grown = Recurrence(feature, self.hidden, True, score)
+        own = self.state_dict()
+        context = own["cell.weight_ih"].new_zeros(4 * self.hidden, 2 * self.hidden)
+        own["cell.weight_ih"] = torch.cat([own["cell.weight_ih"], context], dim=1)
+        grown.load_state_dict(own, strict=False)
+        return grown
+
     def forward(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Affect after every frame of the window, and where the newest frame looks.
 

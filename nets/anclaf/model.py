@@ -162,21 +162,14 @@ def thresholded(affect: Tensor) -> Tensor:
 def with_recurrence(model: Anclaf, recurrence: Literal["lstm", "attention"], **changes: Any) -> Anclaf:
     """A copy of the model one stage further: ANCLaF to S-n (a new LSTM), or S-n to SA-n.
 
-    SA-n starts exactly at S-n's output: the LSTM's columns for the attention's context start at zero, where the
-    released code leaves them at random values. `changes` are further settings: hidden, score.
+    SA-n starts exactly at S-n's output. `changes` are further settings: hidden, score.
     """
     grown = Anclaf(replace(model.config, recurrence=recurrence, **changes))
-    own, old = grown.state_dict(), model.state_dict()
-    for name, value in old.items():
-        own[name] = value.clone() if own[name].shape == value.shape else _padded(value, own[name])
-    grown.load_state_dict(own)
+    frame = {name: value for name, value in model.state_dict().items() if ".recurrence." not in name}
+    grown.load_state_dict(frame, strict=False)
+    if model.combiner.recurrence is not None:
+        grown.combiner.recurrence = model.combiner.recurrence.with_attention(grown.config.score)
     return grown
-
-
-def _padded(value: Tensor, like: Tensor) -> Tensor:
-    padded = torch.zeros_like(like)
-    padded[:, : value.shape[1]] = value
-    return padded
 
 
 def parameter_count(module: nn.Module) -> int:
