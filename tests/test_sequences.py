@@ -269,9 +269,9 @@ def test_affect_along_three_faces() -> None:
 def test_the_shipped_configuration_is_the_default() -> None:
     assert SequenceConfig.read("sequences") == SequenceConfig()
     clips = clips_of(SequenceConfig())
-    assert len(clips) == len({clip.name for clip in clips}) == 2280
+    assert len(clips) == len({clip.name for clip in clips}) == 3080
     shares = [np.mean([clip.kind == kind for clip in clips if clip.split == "train"]) for kind in KINDS]
-    assert_allclose(shares, np.array([0.3, 0.3, 0.4, 0]) * 1600 / 1660 + (0, 0, 0, 60 / 1660), atol=0.04)
+    assert_allclose(shares, np.array([0.3, 0.3, 0.4, 0]) * 2400 / 2460 + (0, 0, 0, 60 / 2460), atol=0.04)
 
 
 @pytest.mark.parametrize(

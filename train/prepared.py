@@ -132,7 +132,7 @@ def open_prepared(folder: Path | str) -> Prepared:
     folder = Path(folder)
     try:
         facts: dict[str, Any] = json.loads((folder / "set.json").read_text(encoding="utf-8"))
-        columns = {key: np.load(folder / f"{key}.npy", mmap_mode="r" if key in MAPPED else None) for key in facts["columns"]}
+        columns = {key: _column(folder, key) for key in facts["columns"]}
         crops = np.load(folder / "crops.npy", mmap_mode="r")
         own = {key: columns.pop(key) for key in COLUMNS}
     except FileNotFoundError as error:
@@ -152,3 +152,7 @@ def open_prepared(folder: Path | str) -> Prepared:
     return Prepared(
         folder, facts["name"], template, scale, crops, **own, clips=names[0], subjects=names[1], extra=columns
     )
+
+
+def _column(folder: Path, key: str) -> np.ndarray:
+    return np.load(folder / f"{key}.npy", mmap_mode="r" if key in MAPPED else None)

@@ -26,13 +26,13 @@ STEP_RATE_HZ, STEP_FRAME, STEP_FRAMES = 30.0, 45, 90
 class SequenceConfig:
     """Everything that decides the clips, as it stands in train/configs/sequences.json."""
 
-    clips: dict[str, int] = field(default_factory=lambda: {"train": 1600, "validation": 160, "test": 400})
+    clips: dict[str, int] = field(default_factory=lambda: {"train": 2400, "validation": 160, "test": 400})
     """Of each split, without the steps."""
     steps: dict[str, int] = field(default_factory=lambda: {"train": 60, "validation": 0, "test": 60})
     """Step clips of each split."""
     kinds: dict[str, float] = field(default_factory=lambda: {"still": 0.3, "morph": 0.3, "lively": 0.4})
     """Shares."""
-    label_share: float = 0.4
+    label_share: float = 0.0
     """Of FER-2013's own label in the truth of a training face; elsewhere the votes alone are the truth."""
     least_votes: dict[str, int] = field(default_factory=lambda: {"train": 3, "validation": 5, "test": 5})
     distance: dict[str, float] = field(default_factory=lambda: {"morph": 0.25, "lively": 0.6, "step": 0.9})

@@ -149,11 +149,11 @@ class _Bench:
     def __post_init__(self) -> None:
         part, data = self.part, self.part.data
         self._stretches = part.stretches(part.test & data.found)
-        self._training = part.stretches(part.train & data.found & ~is_step(data))
         rows = np.concatenate([step.rows for step in part.steps]) if part.steps else np.zeros(0, int)
         self._step_stretches = filters.stretches_of(rows, data.clip, data.time, part.max_gap_s) if len(rows) else None
         self._error: Error | None = None
         if part.tuning.any():
+            self._training = part.stretches(part.train & data.found & ~is_step(data))
             self._error = filters.training_error(self.frame, data.affect, part.tuning, self._training)
 
     def row(self, label: str, kind: RowKind, config: SmoothingConfig, lag_of: str = "") -> Row:
