@@ -7,8 +7,8 @@ import numpy as np
 from tracker.faces.align import Template, align, placement
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.sources import open_source
+from train.clips.morph import Face
 from train.datasets import ferplus
-from train.morph import Face
 from train.prepared import LabelScale, Prepared, create_crops, write_prepared
 
 TEMPLATE = Template(size=64, channels=1, margin=8)

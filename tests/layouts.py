@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scenes import WrittenFaces, scene
 
-from train import aligning
+from train.preparing import aligning
 
 PLACE = (120.0, 80.0, 64.0)
 """Where the face of a drawn picture is: x, y and side in pixels."""

@@ -11,8 +11,8 @@ from nets.anclaf import Anclaf, AnclafConfig
 from nets.anclaf.model import with_recurrence
 from nets.checkpoint import ModelCard, save
 from tracker.faces.align import Template
+from train.clips.scripts import KINDS
 from train.prepared import LabelScale, Prepared, create_crops, write_prepared
-from train.scripts import KINDS
 
 RATE_HZ = 25.0
 TEMPLATE = Template(size=32, channels=1, margin=4)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from train.camera import NONE_SHARE, Occlusion, Shot, draw_shot, strength, wander
+from train.clips.camera import NONE_SHARE, Occlusion, Shot, draw_shot, strength, wander
 
 SIZE, SIDE = 64, 80
 TIME = np.arange(90) / 30

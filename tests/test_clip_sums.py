@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import mean_squared_error
 
-from train import clip_sums, metrics
+from train import metrics
+from train.scoring import clip_sums
 
 LENGTHS = (30, 1, 80, 12, 55)
 

@@ -8,9 +8,10 @@ import pytest
 
 from tracker.config import SmoothingConfig
 from tracker.smoothing import make_smoother
-from train import filters, metrics
-from train.filters import at_lag, filter_clip, filtered, stretches_of, training_error, tune
-from train.steps import median_lag_ms, steps_of
+from train import metrics
+from train.scoring import filters
+from train.scoring.filters import at_lag, filter_clip, filtered, stretches_of, training_error, tune
+from train.scoring.steps import median_lag_ms, steps_of
 
 CONFIGS = [SmoothingConfig(), SmoothingConfig(beta=5, min_cutoff_hz=0.2), SmoothingConfig("ema", time_constant_s=0.4)]
 

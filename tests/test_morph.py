@@ -5,7 +5,7 @@ import pytest
 from face_sets import sample_faces
 from scipy.interpolate import LinearNDInterpolator
 
-from train.morph import LOWER_LIDS, MESH, UPPER_LIDS, Face, Mesh, Strip, blink, corners, morph, warp
+from train.clips.morph import LOWER_LIDS, MESH, UPPER_LIDS, Face, Mesh, Strip, blink, corners, morph, warp
 
 
 @pytest.fixture(scope="module")

@@ -20,14 +20,15 @@ from scenes import WrittenFaces, face_at
 
 from tracker.errors import DataError, SinkError, UsageError
 from tracker.faces.align import Template, align
-from train import aligning, blocks, prepare
-from train.aligning import Finder, align_part, choose, landmarks_in_crop
-from train.blocks import Rows
+from train import prepare
 from train.datasets.parts import Part
 from train.datasets.shots import VideoFrames
-from train.preparation import prepare_set, scale_with
-from train.preparation_report import table_of
 from train.prepared import LabelScale, open_prepared
+from train.preparing import aligning, blocks
+from train.preparing.aligning import Finder, align_part, choose, landmarks_in_crop
+from train.preparing.blocks import Rows
+from train.preparing.preparation import prepare_set, scale_with
+from train.preparing.report import table_of
 
 TEMPLATE = Template(size=32, channels=1, margin=4)
 AFEW = LabelScale(-10.0, 10.0)
@@ -134,7 +135,7 @@ def test_a_damaged_note_is_done_again(tmp_path: Path, monkeypatch: pytest.Monkey
     read_written_faces(monkeypatch)
     root = small_set(tmp_path / "root")
     run(root, tmp_path / "whole")
-    monkeypatch.setattr("train.preparation._finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("train.preparing.preparation._finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run(root, tmp_path / "out")
     (tmp_path / "out" / blocks.NOTES / "000001.npz").write_bytes(b"PK")
@@ -270,7 +271,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from tracker.faces.align import Template
-from train.preparation import prepare_set, scale_with
+from train.preparing.preparation import prepare_set, scale_with
 if __name__ == "__main__":
     prepare_set("afew-va", Path(sys.argv[1]), Path(sys.argv[2]), Template(), scale_with("afew-va", None, None, None), 2)
 """

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from tracker.errors import DataError
 from train.evaluate import evaluate
-from train.published import AFEW_VA, SEWA, TABLES, Table, own_rows, print_of
+from train.scoring.published import AFEW_VA, SEWA, TABLES, Table, own_rows, print_of
 
 AXES = ("valence", "arousal", "average")
 

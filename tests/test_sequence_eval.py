@@ -13,15 +13,16 @@ from sequence_sets import TEMPLATE, columns_of, write_model, write_set, write_sp
 from nets import runtime
 from tracker.errors import CheckpointError, DataError, SinkError, UsageError
 from tracker.faces.align import Template
-from train import features, filters, metrics
-from train.curve import curve_of
+from train import features, metrics
 from train.evaluate import evaluate
 from train.folds import make_folds
 from train.prepared import Prepared
-from train.sequence_eval import Options, evaluate_set
-from train.sequence_report import frames_of, row_reports
-from train.sequence_rows import Part, Row
-from train.sequence_table import table_of
+from train.scoring import filters
+from train.scoring.curve import curve_of
+from train.scoring.report import frames_of, row_reports
+from train.scoring.rows import Part, Row
+from train.scoring.sequences import Options, evaluate_set
+from train.scoring.table import table_of
 
 ROUNDS = 50
 

@@ -7,11 +7,11 @@ from sequence_sets import RATE_HZ, write_split_set
 from tracker.config import SmoothingConfig
 from tracker.ring import RingBuffer
 from tracker.smoothing import make_smoother
-from train.compared import Model
 from train.folds import split_rows
 from train.prepared import Prepared
-from train.sequence_rows import Part, Row, knowing_rows, model_rows, recurrent_affect
-from train.steps import median_lag_ms
+from train.scoring.compared import Model
+from train.scoring.rows import Part, Row, knowing_rows, model_rows, recurrent_affect
+from train.scoring.steps import median_lag_ms
 
 FEATURES = 3
 

@@ -11,13 +11,13 @@ from face_sets import COUNT, make_ferplus, sample_faces
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tracker.errors import DataError, SinkError, UsageError
-from train import sequences
+from train.clips import sequences
+from train.clips.morph import Face
+from train.clips.pool import Pool, cast
+from train.clips.scripts import Script, affect_along, write_script
+from train.clips.sequences import KINDS, SequenceConfig, clips_of, make_sequences, prepare_sequences, summary
 from train.datasets import ferplus
-from train.morph import Face
-from train.pool import Pool, cast
 from train.prepared import SPLITS, Prepared, open_prepared
-from train.scripts import Script, affect_along, write_script
-from train.sequences import KINDS, SequenceConfig, clips_of, make_sequences, prepare_sequences, summary
 
 SMALL = SequenceConfig(
     clips={"train": 9, "validation": 2, "test": 3},

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tracker.config import SmoothingConfig
-from train.filters import filter_clip
-from train.steps import LEAST_FRAMES, lags_ms, median_lag_ms, steps_of
+from train.scoring.filters import filter_clip
+from train.scoring.steps import LEAST_FRAMES, lags_ms, median_lag_ms, steps_of
 
 RATE_HZ = 25.0
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.traces import (
+from train.clips.traces import (
     AROUSAL,
     RATE_HZ,
     VALENCE,

@@ -14,6 +14,17 @@ CONFIGS = Path(__file__).parent / "configs"
 SIZES: dict[str, Callable[[], AnclafConfig]] = {"paper": AnclafConfig, "compact": AnclafConfig.compact}
 
 
+PUBLISHED_LOSS = {
+    "affect": 1.0,
+    "emotion": 0.0,
+    "quadrant": 1.0,
+    "reconstruction": 10.0,
+    "adversarial": 1.0,
+    "penalty": 10.0,
+}
+"""Of the released code (main_gan): 1 for the classes, 10 for the reconstruction and the gradient penalty."""
+
+
 @dataclass(frozen=True)
 class StageOneConfig:
     """G, D and C together, frame by frame."""
@@ -66,17 +77,6 @@ class StageOneConfig:
     def weight(self, loss: str) -> float:
         """A loss's weight; 0 where it is not named."""
         return self.loss.get(loss, 0.0)
-
-
-PUBLISHED_LOSS = {
-    "affect": 1.0,
-    "emotion": 0.0,
-    "quadrant": 1.0,
-    "reconstruction": 10.0,
-    "adversarial": 1.0,
-    "penalty": 10.0,
-}
-"""Of the released code (main_gan): 1 for the classes, 10 for the reconstruction and the gradient penalty."""
 
 
 @dataclass(frozen=True)

@@ -244,9 +244,9 @@ class EvaluateGroup(click.Group):
 
 
 FURTHER = {
-    "sequences": "train.sequence_eval:evaluate_sequences",
+    "sequences": "train.scoring.sequences:evaluate_sequences",
     "folds": "train.folds:write_folds",
-    "table": "train.published:print_tables",
+    "table": "train.scoring.published:print_tables",
 }
 """Commands that stand in modules of their own."""
 

@@ -11,7 +11,7 @@ from train.datasets import DATA_SETS
 
 MARGIN = 8
 """Pixels kept around a crop, for training to rotate and shift it."""
-SEQUENCES = "train.sequences:prepare_sequences"
+SEQUENCES = "train.clips.sequences:prepare_sequences"
 
 
 class PrepareGroup(click.Group):
@@ -73,8 +73,8 @@ def command_of(name: str) -> click.Command:
 def _callback(name: str) -> Any:
     def run(root: Path, out: Path, size: int, channels: str, margin: int, workers: int, **options: Any) -> None:
         from tracker.faces.align import Template
-        from train.preparation import prepare_set, scale_with
-        from train.preparation_report import table_of
+        from train.preparing.preparation import prepare_set, scale_with
+        from train.preparing.report import table_of
 
         scale = scale_with(name, *(options.pop(key) for key in ("low", "high", "threshold")))
         template = Template(size=size, channels=int(channels), margin=margin)

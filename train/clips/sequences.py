@@ -24,11 +24,11 @@ import numpy as np
 from tqdm import tqdm
 
 from tracker.faces.align import Template
-from train.blocks import NOTES, Rows, claim, writing
-from train.morph import Strip, blink
-from train.pool import Pool, cast
+from train.clips.morph import Strip, blink
+from train.clips.pool import Pool, cast
+from train.clips.scripts import KINDS, Script, SequenceConfig, write_script
 from train.prepared import SPLITS, LabelScale, Prepared, create_crops, open_prepared, write_prepared
-from train.scripts import KINDS, Script, SequenceConfig, write_script
+from train.preparing.blocks import NOTES, Rows, claim, writing
 
 __all__ = ["KINDS", "SequenceConfig", "film", "make_sequences", "prepare_sequences"]
 

@@ -12,15 +12,15 @@ import numpy as np
 from tqdm import tqdm
 
 from tracker.config import SmoothingConfig
-from train import filters
-from train.filters import Error, Kind, Stretches
+from train.clips.scripts import KINDS
 from train.prepared import Prepared
-from train.scripts import KINDS
-from train.steps import Step, median_lag_ms, steps_of
+from train.scoring import filters
+from train.scoring.filters import Error, Kind, Stretches
+from train.scoring.steps import Step, median_lag_ms, steps_of
 from train.windows import set_windows
 
 if TYPE_CHECKING:
-    from train.compared import Model
+    from train.scoring.compared import Model
 
 RowKind = Literal["constant", "oracle", "single", "tuned", "filter", "recurrent"]
 FILTERS: dict[Kind, str] = {"ema": "EMA", "one-euro": "One-Euro"}

@@ -17,12 +17,12 @@ from tqdm import tqdm
 
 from tracker.errors import DataError, UsageError
 from tracker.faces.align import Template
-from train.aligning import LANDMARKS, Finder, align_part
-from train.blocks import NOTES, Note, Rows, claim, key_of, writing
 from train.datasets import module_of
 from train.datasets.parts import Listing, Part
-from train.preparation_report import report_of
 from train.prepared import LabelScale, create_crops, write_prepared
+from train.preparing.aligning import LANDMARKS, Finder, align_part
+from train.preparing.blocks import NOTES, Note, Rows, claim, key_of, writing
+from train.preparing.report import report_of
 
 POINTS = "landmarks.part.npy"
 """The landmarks until all is done; then they are a column like the others."""

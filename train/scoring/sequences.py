@@ -14,12 +14,12 @@ from tracker.config import BatchConfig, TrackerConfig, default_of
 from tracker.errors import DataError, UsageError
 from train.folds import Folds, split_rows
 from train.prepared import Prepared, open_prepared
-from train.sequence_report import frames_of, row_reports
-from train.sequence_rows import Part, Row, is_step, knowing_rows, model_rows
+from train.scoring.report import frames_of, row_reports
+from train.scoring.rows import Part, Row, is_step, knowing_rows, model_rows
 
 if TYPE_CHECKING:
     from nets.anclaf import Anclaf
-    from train.compared import Model
+    from train.scoring.compared import Model
 
 FOLD = "{fold}"
 """Stands for the fold's number in the name of a model."""
@@ -82,7 +82,7 @@ def evaluate_set(data: Prepared, options: Options) -> dict[str, Any]:
 
 def _answers(data: Prepared, parts: dict[int, Part], options: Options) -> tuple[list[Row], list[dict[str, Any]]]:
     """Every row, of all parts together, and what the report tells of the models."""
-    from train.compared import open_models
+    from train.scoring.compared import open_models
 
     rows: dict[str, Row] = {}
     described: list[dict[str, Any]] = []
@@ -193,9 +193,9 @@ def _notes(data: Prepared, parts: dict[int, Part], rows: list[Row]) -> list[str]
 @click.option("--curve", type=Path, help="Draw accuracy over n into this .png.")
 def evaluate_sequences(folder: Path, file: Path | None, curve: Path | None, **options: Any) -> None:
     """Score models over n frames, and filters behind the single frame, on the clips of a prepared set."""
-    from train.curve import curve_of, write_curve
     from train.evaluate import check_folder, write_json
-    from train.sequence_table import table_of
+    from train.scoring.curve import curve_of, write_curve
+    from train.scoring.table import table_of
 
     check_folder(file)
     check_folder(curve)

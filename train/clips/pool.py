@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracker.errors import DataError
+from train.clips.morph import NOSE, OVAL, Face
 from train.datasets import ferplus
-from train.morph import NOSE, OVAL, Face
 from train.prepared import SPLITS, Prepared
 
 CONTRAST = (0.5, 2.0)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from tracker.errors import UsageError
-from train.camera import Shot, draw_shot
-from train.pool import Pool
-from train.traces import RATE_HZ, simulate_labels, simulate_lively, smooth
+from train.clips.camera import Shot, draw_shot
+from train.clips.pool import Pool
+from train.clips.traces import RATE_HZ, simulate_labels, simulate_lively, smooth
 
 KINDS = {"still": 0, "morph": 1, "lively": 2, "step": 3}
 """Values of the column `kind`: one face; two, along a trace like AFEW-VA's; two or three, fast; from one to another."""

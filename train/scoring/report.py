@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from train import clip_sums
+from train.clips.scripts import KINDS
 from train.prepared import Prepared
-from train.scripts import KINDS
-from train.sequence_rows import Row, is_step
-from train.steps import Step, lags_ms
+from train.scoring import clip_sums
+from train.scoring.rows import Row, is_step
+from train.scoring.steps import Step, lags_ms
 
 AXES = ("valence", "arousal", "average")
 SAME = 1e-6

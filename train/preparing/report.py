@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from train.blocks import Note
 from train.datasets.parts import Listing
+from train.preparing.blocks import Note
 
 NAMED = 5
 """Files that the table names; report.json has them all."""

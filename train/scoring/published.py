@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from tracker.errors import DataError
-from train.sequence_table import AXES, aligned, number
+from train.scoring.table import AXES, aligned, number
 
 Figures = tuple[float | None, ...]
 """V, A and their mean of each of a table's three measures: nine numbers."""

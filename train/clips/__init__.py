@@ -1,0 +1,1 @@
+"""Synthetic clips from prepared faces: traces, morphs, a camera and a room."""

@@ -1,0 +1,1 @@
+"""What `affect eval sequences` and `affect eval --table` are made of."""
