@@ -97,9 +97,14 @@ def test_still_clips_hold_their_face_s_truth(made: Prepared, root: Path) -> None
     rows = next(r for r in made.rows_of_clips() if made.extra["kind"][r[0]] == KINDS["still"] and r[0] > 0)
     face = data.subjects.index(made.subjects[made.subject[rows[0]]])
     shares = data.extra["emotions"][face].astype(float)
-    if made.extra["split"][rows[0]] == SPLITS["train"]:
-        shares = 0.6 * shares + 0.4 * np.eye(8)[data.extra["label"][face]]
     assert_allclose(made.affect[rows], np.tile(shares @ ferplus.CENTRES, (len(rows), 1)), atol=1e-6)
+
+
+def test_a_face_s_own_label_can_share_in_its_truth(root: Path) -> None:
+    data = open_prepared(root)
+    pool = Pool.of(data, "train", 3, 0.4)
+    own = np.eye(8)[data.extra["label"][pool.rows]]
+    assert_allclose(pool.affect, (0.6 * data.extra["emotions"][pool.rows] + 0.4 * own) @ ferplus.CENTRES, atol=1e-6)
 
 
 def test_truth_outside_of_training_is_the_votes_alone(root: Path) -> None:

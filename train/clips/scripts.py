@@ -14,10 +14,10 @@ from tracker.errors import UsageError
 from train.clips.camera import Shot, draw_shot
 from train.clips.pool import Pool
 from train.clips.traces import RATE_HZ, simulate_labels, simulate_lively, smooth
+from train.config import CONFIGS
 
 KINDS = {"still": 0, "morph": 1, "lively": 2, "step": 3}
 """Values of the column `kind`: one face; two, along a trace like AFEW-VA's; two or three, fast; from one to another."""
-CONFIGS = Path(__file__).parent / "configs"
 STEP_RATE_HZ, STEP_FRAME, STEP_FRAMES = 30.0, 45, 90
 """Of a step clip: its frame rate, the first frame that shows the second face, and its length."""
 
