@@ -47,7 +47,7 @@ class FacelessEngine:
         return []
 
     def meta(self) -> dict:
-        return {"model": {"name": "faceless", "sha256": SHA, "terms": "none"}, "device": "cpu"}
+        return {"model": {"name": "faceless", "sha256": SHA, "terms": "none"}, "device": "cpu", "window_rate_hz": None}
 
     def close(self) -> None:
         pass

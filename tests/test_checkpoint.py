@@ -126,4 +126,4 @@ def test_listing(tiny: Path) -> None:
 
 def test_what_ships_loads_and_is_small() -> None:
     sizes = [card.path.stat().st_size for card in checkpoint.list_models() if load(card.name)]
-    assert sum(sizes) < 12e6
+    assert sum(sizes) < 18e6

@@ -72,13 +72,13 @@ def trained(config: TrainingConfig, data: Examples, folder: Path, **stage_one: f
 
 @pytest.mark.parametrize("config", [PLAIN, GAME], ids=["plain", "game"])
 def test_it_learns_a_smile_from_a_frown(config: TrainingConfig, faces: Examples, tmp_path: Path) -> None:
-    stage = trained(config, faces, tmp_path, epochs=16, learning_rate=0.005, average_decay=0.9)
+    stage = trained(config, faces, tmp_path, epochs=24, learning_rate=0.005, average_decay=0.9)
     affect, quadrants = predict(stage.average, faces, 8)
     happy = faces.emotions.argmax(1).numpy() == 1
     assert affect[happy, 0].mean() > 0.3
     assert affect[~happy, 0].mean() < -0.3
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [row["epoch"] for row in log] == list(range(1, 17))
+    assert [row["epoch"] for row in log] == list(range(1, 25))
     assert log[-1]["reconstruction"] < log[0]["reconstruction"]
     assert ("penalty" in log[0]) == config.stage_one.game
     assert quadrants.shape == (64, 4)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from tracker.errors import UsageError
 
-DEFAULT_MODEL = "anclaf-compact"
+DEFAULT_MODEL = "anclaf-compact-S-8"
 """The model that ships."""
 OVERLAY_SUFFIX = ".overlay.mp4"
 """How the name of an overlay video ends; a folder's own overlay videos are not taken as its sources."""
