@@ -35,15 +35,9 @@ def run_curriculum(
     model is the single-frame one that made the features and card its card, with the command that makes these. rows:
     which frames train and which validate, (N,) bool each. A second call goes on where the first stopped.
     """
-    two, kept = _second(config), rows["train"] & data.usable
-    if not kept.any():
-        raise DataError(f"{data.folder} has no training frame with a face and an annotation; expected some")
+    two = _second(config)
     torch.manual_seed(config.seed)
-    head = model.combiner.head.weight.detach()
-    if two.directions is None:
-        reading = Reading.whole(features.feature, kept)
-    else:
-        reading = Reading.moving(features.feature, kept, data.clip, head, two.directions)
+    reading = reading_of(two, model, data, features, rows["train"] & data.usable)
     recurrence = Recurrence(reading.width, two.hidden, False, two.score)
     frames = frames_of(two, data, reading.apply(features.feature), rows["train"])
     written = []
@@ -55,6 +49,16 @@ def run_curriculum(
         for each in (recurrence, attentive):
             written.append(export(config, model, reading.folded(each), card, length, folder))
     return written
+
+
+def reading_of(two: StageTwoConfig, model: Anclaf, data: Prepared, features: Features, kept: np.ndarray) -> Reading:
+    """What the recurrence reads, by the frames that are kept (N,) bool; DataError where there is none."""
+    if not kept.any():
+        raise DataError(f"{data.folder} has no training frame with a face and an annotation; expected some")
+    if two.directions is None:
+        return Reading.whole(features.feature, kept)
+    head = model.combiner.head.weight.detach()
+    return Reading.moving(features.feature, kept, data.clip, head, two.directions)
 
 
 def frames_of(two: StageTwoConfig, data: Prepared, feature: Tensor, train: np.ndarray) -> Frames:
