@@ -267,6 +267,13 @@ def test_ctrl_c_reaches_the_workers(tmp_path: Path, sample_clip: Path, model: st
     assert "interrupted: 0 of 2 complete" in errors and "Traceback" not in errors
 
 
+def test_models_that_ship_tell_their_figures() -> None:
+    lines = run("models").output.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["anclaf-compact-S-8", "anclaf-compact-SA-8", "anclaf-compact"]
+    assert all("sequences ccc 0." in line for line in lines[1:])
+    assert "ferplus ccc 0." in lines[3]
+
+
 def test_models_of_a_folder(model: str) -> None:
     result = run("models", Path(model).parent)
     assert result.exit_code == 0
