@@ -96,14 +96,6 @@ def test_crops_of_a_real_face_and_of_none(sample_clip: Path) -> None:
     assert crops[1].max() == 0
 
 
-def test_prepared_crops_are_kept(tmp_path: Path, blank: FerPlus, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = ferplus.prepared_crops(blank, Template(), tmp_path, workers=1)
-    monkeypatch.setattr(ferplus, "crops_of", None)
-    second = ferplus.prepared_crops(blank, Template(), tmp_path, workers=1)
-    assert np.array_equal(first[0], second[0])
-    assert [p.suffix for p in tmp_path.iterdir()] == [".npz"]
-
-
 @pytest.mark.skipif(not FERPLUS.exists(), reason="needs ferplus.npz")
 def test_most_faces_are_found() -> None:
     data = ferplus.load(FERPLUS)

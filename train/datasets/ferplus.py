@@ -1,17 +1,11 @@
 """FER+: FER-2013's faces (Goodfellow et al. 2013) with the votes of ten people (Barsoum et al. 2016), in one .npz."""
 
-import hashlib
-import json
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from functools import partial
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from tracker.errors import DataError
 from tracker.faces.align import Template, align
@@ -111,23 +105,3 @@ def crops_of(images: Iterable[np.ndarray], template: Template) -> tuple[np.ndarr
     finally:
         landmarker.close()
     return np.stack(crops), np.array(found)
-
-
-def prepared_crops(data: FerPlus, template: Template, cache: Path, workers: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """`crops_of` all faces by several processes; kept in the folder `cache`, from which a second call reads them."""
-    key = hashlib.sha256(data.images.tobytes() + json.dumps(asdict(template)).encode()).hexdigest()[:12]
-    path = cache / f"ferplus-{key}.npz"
-    if not path.exists():
-        parts = np.array_split(data.images, max(1, len(data.images) // 256))
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            done = list(tqdm(pool.map(partial(crops_of, template=template), parts), "aligning", len(parts)))
-        _save_npz(path, crops=np.concatenate([c for c, _ in done]), found=np.concatenate([f for _, f in done]))
-    with np.load(path, allow_pickle=False) as archive:
-        return archive["crops"], archive["found"]
-
-
-def _save_npz(path: Path, **arrays: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part.npz")
-    np.savez(temporary, **arrays)
-    temporary.replace(path)
