@@ -201,8 +201,7 @@ class StageOne:
 
     def save(self) -> None:
         """Write the run's state to its folder, atomically."""
-        state = {name: getattr(self, name).state_dict() for name in STATE}
-        run.save_state(self.folder / "last.pt", {**state, "epoch": self.epoch})
+        run.save_state(self.folder / "last.pt", {**run.states_of(self, STATE), "epoch": self.epoch})
 
     def resume(self) -> bool:
         """Go on from the folder's state; False where there is none."""
@@ -210,8 +209,7 @@ class StageOne:
         if not path.exists():
             return False
         state = run.load_state(path)
-        for name in STATE:
-            run.fill(getattr(self, name), state[name], path)
+        run.fill_all(self, STATE, state, path)
         self.epoch = state["epoch"]
         return True
 

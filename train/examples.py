@@ -61,8 +61,8 @@ class Examples:
 
     def weights(self, config: StageOneConfig, power: float) -> Tensor:
         """(N, 2), mean 1: each frame by its frequency to the power -`power`."""
-        if config.weighting == "emotions" and self.emotions is not None:
-            weights = self.emotions @ self.emotions.mean(0).clamp(min=1e-4) ** -power
+        if config.weighting == "emotions" and self.emotions is not None and self.frequency is not None:
+            weights = self.emotions @ self.frequency**-power
             return (weights / weights.mean())[:, None].expand(-1, 2)
         return torch.from_numpy(bin_weights(self.affect.numpy(), power=power, cap=config.weight_cap))
 

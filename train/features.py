@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,13 +55,27 @@ def write_features(model: Anclaf, data: Prepared, folder: Path, batch: int = 64,
     return Features(rows[:, :width], rows[:, width : width + 2], rows[:, width + 2 :], key)
 
 
-def features_key(model: Anclaf, data: Prepared) -> str:
-    """SHA-256 of the encoders' weights and of the set's crops; what comes after the feature does not count."""
-    shape = {**model.config.to_dict(), **dict.fromkeys(("recurrence", "hidden", "score"))}
-    digest = hashlib.sha256(json.dumps([shape, data.crops.shape, data.template.margin]).encode())
+def features_folder(model: Anclaf, data: Prepared, root: Path | None = None) -> Path:
+    """Where the features of a set by the model's encoders lie: training and evaluation share them.
+
+    root: where those of all encoders do; None: in the set's folder.
+    """
+    return (root or data.folder / "features") / encoder_key(model)[:16]
+
+
+def encoder_key(model: Anclaf) -> str:
+    """SHA-256 of what makes the features: the same for models whose recurrence alone differs."""
+    config = replace(model.config, recurrence="none", hidden=0, score="linear").to_dict()
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for name, value in sorted(model.state_dict().items()):
         if not name.startswith("combiner.recurrence."):
             digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def features_key(model: Anclaf, data: Prepared) -> str:
+    """SHA-256 of the encoders and of the set's crops; what comes after the feature does not count."""
+    digest = hashlib.sha256(json.dumps([encoder_key(model), data.crops.shape, data.template.margin]).encode())
     digest.update(np.packbits(data.found).tobytes())
     for start in range(0, len(data.crops), BLOCK):
         digest.update(np.ascontiguousarray(data.crops[start : start + BLOCK]).data)

@@ -9,7 +9,7 @@ from train import anclaf, run
 from train.config import TrainingConfig, read_config
 from train.curriculum import run_curriculum
 from train.examples import examples
-from train.features import write_features
+from train.features import features_folder, write_features
 from train.folds import Rows
 from train.prepared import Prepared, open_prepared
 
@@ -47,7 +47,7 @@ def run_stage_two(config: TrainingConfig, single: Path, data: Path, rows: Rows, 
     (model, card), prepared = load(single), open_prepared(data)
     assert isinstance(model, Anclaf)
     with run.first_alone():
-        features = write_features(model, prepared, out / "features", device=str(run.device()))
+        features = write_features(model, prepared, features_folder(model, prepared), device=str(run.device()))
     if data.name not in card.data:
         card = replace(card, data=f"{card.data}; sequences: {prepared.name}")
     return run_curriculum(config, model, card, prepared, features, rows, out)

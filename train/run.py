@@ -117,6 +117,17 @@ def fill(module: Any, state: Any, path: Path) -> None:
         ) from error
 
 
+def states_of(owner: Any, names: Iterable[str]) -> dict[str, Any]:
+    """The state of each named part of a run."""
+    return {name: getattr(owner, name).state_dict() for name in names}
+
+
+def fill_all(owner: Any, names: Iterable[str], states: dict[str, Any], path: Path) -> None:
+    """Load the named parts of a run from their states; CheckpointError where one is of another size."""
+    for name in names:
+        fill(getattr(owner, name), states[name], path)
+
+
 class Log:
     """log.jsonl and TensorBoard's files in a run's folder; only the first process writes."""
 

@@ -179,8 +179,8 @@ class StageTwo:
 
     def save(self) -> None:
         """Write the state to the folder, atomically."""
-        state = {name: getattr(self, name).state_dict() for name in STATE}
-        run.save_state(self.folder / "last.pt", {**state, "epoch": self.epoch, "key": self.key})
+        state = {**run.states_of(self, STATE), "epoch": self.epoch, "key": self.key}
+        run.save_state(self.folder / "last.pt", state)
 
     def resume(self) -> bool:
         """Go on from the folder's state; False where there is none, or it is of other settings, data or weights."""
@@ -188,8 +188,7 @@ class StageTwo:
         state: dict[str, Any] = run.load_state(path) if path.exists() else {}
         if state.get("key") != self.key:
             return False
-        for name in STATE:
-            run.fill(getattr(self, name), state[name], path)
+        run.fill_all(self, STATE, state, path)
         self.epoch = state["epoch"]
         return True
 

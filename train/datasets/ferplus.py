@@ -10,6 +10,7 @@ import numpy as np
 from tracker.errors import DataError
 from tracker.faces.align import Template, align
 from tracker.faces.landmarks import FaceLandmarker
+from train.prepared import SPLITS
 
 EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 """In the order of the votes' first eight columns; unknown and not-a-face follow."""
@@ -30,8 +31,6 @@ CENTRES = np.array(
 contempt, which they lack, where AffectNet's annotators place it: about (-0.5, 0.6)."""
 LABEL_EMOTIONS = (4, 5, 6, 1, 3, 2, 0)
 """FER-2013's own label (0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral) as an index of EMOTIONS."""
-SPLITS = {"train": 0, "validation": 1, "test": 2}
-"""Training, PublicTest and PrivateTest."""
 MIN_VOTES = 5
 """Votes for the eight emotions that a face needs to be scored."""
 
@@ -47,7 +46,7 @@ class FerPlus:
     label: np.ndarray
     """(N,) uint8: FER-2013's own label."""
     split: np.ndarray
-    """(N,) uint8: values of SPLITS."""
+    """(N,) uint8: values of SPLITS; Training, PublicTest and PrivateTest."""
 
     def select(self, keep: np.ndarray) -> "FerPlus":
         """The faces at the indices, or where the mask holds."""

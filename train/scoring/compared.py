@@ -1,9 +1,8 @@
 """The checkpoints that `affect eval sequences` compares, by the encoder that several of them share."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from nets.anclaf import Anclaf
 from nets.checkpoint import CheckpointFault, ModelCard, load
 from tracker.errors import CheckpointError, DataError, UsageError
+from train.features import encoder_key
 from train.prepared import Prepared
 
 Combine = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -67,16 +67,6 @@ def _model(label: str, card: ModelCard, network: Anclaf, encoder: str) -> Model:
 
     length = 1 if kind == "single" else card.sequence_length
     return Model(label, card.sha256, encoder, kind, network.config.score, length, card.rate_hz, combine)
-
-
-def encoder_key(network: Anclaf) -> str:
-    """SHA-256 of what makes the features: the same for models whose recurrence alone differs."""
-    config = replace(network.config, recurrence="none", hidden=0, score="linear").to_dict()
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for name, value in sorted(network.state_dict().items()):
-        if not name.startswith("combiner.recurrence."):
-            digest.update(name.encode() + value.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def check_crops(label: str, crop: dict[str, Any], data: Prepared) -> None:

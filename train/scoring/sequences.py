@@ -89,7 +89,7 @@ def _answers(data: Prepared, parts: dict[int, Part], options: Options) -> tuple[
     for number, part in parts.items():
         models, networks = open_models([name.replace(FOLD, str(number)) for name in options.models], data)
         described += [_model_facts(model) | {"fold": number} for model in models]
-        for row in _part_rows(part, models, networks, options.features or data.folder / "features"):
+        for row in _part_rows(part, models, networks, options.features):
             rows[row.name] = _merged(rows.get(row.name), row, part)
     return list(rows.values()), described
 
@@ -122,12 +122,12 @@ def _parts(data: Prepared, options: Options) -> dict[int, Part]:
     return parts
 
 
-def _part_rows(part: Part, models: "list[Model]", networks: dict[str, "Anclaf"], folder: Path) -> Iterable[Row]:
-    from train.features import write_features
+def _part_rows(part: Part, models: "list[Model]", networks: dict[str, "Anclaf"], root: Path | None) -> Iterable[Row]:
+    from train.features import features_folder, write_features
 
     yield from knowing_rows(part)
     for encoder, network in networks.items():
-        features = write_features(network, part.data, folder / encoder[:16])
+        features = write_features(network, part.data, features_folder(network, part.data, root))
         own = [model for model in models if model.encoder == encoder]
         yield from model_rows(part, features.affect, features.feature, own)
 
