@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from nets.anclaf.discriminator import Discriminator
-from train.critic import Frozen, critic_losses, gradient_penalty, realness
+from train.critic import critic_losses, frozen, gradient_penalty, realness
 
 
 class Linear(nn.Module):
@@ -60,7 +60,7 @@ def test_what_the_game_asks_of_the_discriminator() -> None:
 
 def test_frozen_takes_no_gradient_and_lets_it_pass() -> None:
     layer, picture = nn.Linear(3, 1), torch.ones(2, 3, requires_grad=True)
-    with Frozen(layer):
+    with frozen(layer):
         layer(picture).sum().backward()
     assert layer.weight.grad is None
     assert picture.grad is not None

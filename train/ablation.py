@@ -15,6 +15,7 @@ from train.anclaf import predict
 from train.config import CONFIGS, TrainingConfig, changed, config_of
 from train.distortion import distort
 from train.examples import Examples, examples
+from train.files import write_whole
 from train.folds import Rows
 from train.pipeline import run_stage_one
 from train.prepared import open_prepared
@@ -45,7 +46,7 @@ def run_ablation(variants: dict[str, TrainingConfig], data: Path, rows: Rows, ou
         folder = run_stage_one(config, data, rows, out / name.replace(" ", "-").replace("'", ""), processes)
         test = examples(prepared, rows["test"], config.stage_one, training=False)
         figures[name] = measure(averaged(config, folder), test, config.crop.margin)
-        (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_whole(out / "figures.json", json.dumps(figures, indent=2) + "\n")
     return table_of(figures)
 
 

@@ -15,7 +15,7 @@ from nets.anclaf import Anclaf, AnclafConfig, Encoding
 from nets.checkpoint import ModelCard, save
 from train import metrics, run
 from train.config import TrainingConfig
-from train.critic import Frozen, critic_losses, realness
+from train.critic import critic_losses, frozen, realness
 from train.distortion import augment, distort
 from train.examples import Batch, Examples
 from train.losses import affect_loss, soft_cross_entropy
@@ -173,7 +173,7 @@ class StageOne:
     def _teach(self, latent: Tensor, picture: Tensor, clean: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The step of G and C; in the game D stays as it is, and G's gain is D's belief."""
         model, config = self.learner.model, self.config
-        with self._mixed(), Frozen(model.discriminator) if config.game else torch.enable_grad():
+        with self._mixed(), frozen(model.discriminator) if config.game else torch.enable_grad():
             out = model.read(latent, picture)
             again = model.generator(picture)[1] if config.reconstruction == "cycle" else picture
             losses = self.learner.losses(out, again, clean, batch)

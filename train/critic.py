@@ -3,6 +3,9 @@
 The paper prints a minimax game (Eq. 9); its released code plays this one, and so do we.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -37,14 +40,11 @@ def critic_losses(discriminator: Discriminator, clean: Tensor, denoised: Tensor,
     return {"critic": fake.mean() - real.mean(), "penalty": penalty, "verdict": verdict}
 
 
-class Frozen:
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
     """Within it the parameters of a module take no gradient; gradients still pass through the module."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self._module = module
-
-    def __enter__(self) -> None:
-        self._module.requires_grad_(False)
-
-    def __exit__(self, *_: object) -> None:
-        self._module.requires_grad_(True)
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)

@@ -15,6 +15,7 @@ from nets.anclaf import Anclaf
 from nets.checkpoint import ModelCard
 from nets.runtime import Runtime
 from tracker.errors import DataError, SinkError
+from train.files import write_whole
 from train.prepared import Prepared
 
 BLOCK = 2048
@@ -101,9 +102,7 @@ def _progress(folder: Path, key: str) -> int:
 
 
 def _note(folder: Path, key: str, done: int) -> None:
-    temporary = folder / "progress.json.part"
-    temporary.write_text(json.dumps({"key": key, "done": done}) + "\n", encoding="utf-8")
-    temporary.replace(folder / "progress.json")
+    write_whole(folder / "progress.json", json.dumps({"key": key, "done": done}) + "\n")
 
 
 @contextmanager

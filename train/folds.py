@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from tracker.errors import DataError, SinkError, UsageError
+from train.files import write_whole
 from train.prepared import SPLITS, Prepared, open_prepared
 
 VALIDATION_SHARE = 0.15
@@ -55,11 +56,9 @@ class Folds:
 
     def save(self, path: Path) -> None:
         """Write them as JSON, whole or not at all; SinkError if they cannot be."""
-        temporary = path.with_name(path.name + ".part")
         facts = {"name": self.name, "seed": self.seed, "folds": [list(fold) for fold in self.folds]}
         try:
-            temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-            temporary.replace(path)
+            write_whole(path, json.dumps(facts, indent=1) + "\n")
         except OSError as error:
             raise SinkError(f"{path} cannot be written: {error.strerror}; choose another file") from error
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tracker.errors import DataError, SinkError
 from tracker.faces.align import Template
+from train.files import write_whole
 
 COLUMNS = {"affect": np.float32, "found": np.bool_, "clip": np.int32, "time": np.float64, "subject": np.int32}
 MAPPED = ("landmarks",)
@@ -121,9 +122,7 @@ def write_prepared(
         "clips": list(clips),
         "subjects": list(subjects),
     }
-    temporary = folder / "set.json.part"
-    temporary.write_text(json.dumps(facts) + "\n", encoding="utf-8")
-    temporary.replace(folder / "set.json")
+    write_whole(folder / "set.json", json.dumps(facts) + "\n")
     return open_prepared(folder)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from tracker.errors import SinkError, UsageError
 from tracker.faces.align import Template
 from train.datasets.parts import Listing
+from train.files import write_whole
 from train.prepared import LabelScale
 
 NOTES = "parts"
@@ -115,9 +116,7 @@ def claim(folder: Path, key: Mapping[str, Any]) -> None:
         elif any(folder.iterdir()):
             raise UsageError(f"{folder} holds other files; choose a new or empty folder with --out")
         (folder / NOTES).mkdir(exist_ok=True)
-        temporary = path.with_suffix(".new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, text)
 
 
 def _check_same(folder: Path, old: str, new: str) -> None:

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from tracker.errors import SinkError
 from tracker.plots import DPI, GRID, STYLE, WORDS
+from train.files import write_whole
 
 PANELS = {"rmse": "RMSE", "ccc": "CCC", "trembling": "trembling"}
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
@@ -53,10 +54,8 @@ def draw_curve(report: dict[str, Any]) -> bytes:
 
 def write_curve(report: dict[str, Any], path: Path) -> None:
     """Write the picture whole, or not at all; SinkError if it cannot be."""
-    temporary = path.with_name(path.name + ".part")
     try:
-        temporary.write_bytes(draw_curve(report))
-        temporary.replace(path)
+        write_whole(path, draw_curve(report))
     except OSError as error:
         raise SinkError(f"{path} cannot be written: {error.strerror}; choose another file for --curve") from error
 
