@@ -19,7 +19,7 @@ setup(
     packages=find_packages(include=["tracker*", "nets*", "train*", "benchmarks*"]),
     package_data={
         "nets": ["weights/*.safetensors", "weights/*.json"],
-        "train": ["configs/*.json", "configs/ablations/*.json"],
+        "train": ["configs/*.json", "configs/*/*.json"],
         "tracker": ["py.typed"],
     },
     install_requires=[

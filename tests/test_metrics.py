@@ -225,3 +225,11 @@ def test_bootstrap_interval_takes_arrays_of_figures_and_repeats_by_seed() -> Non
     assert low.shape == high.shape == (2,)
     assert (low < figures(np.arange(len(p)))).all() and (figures(np.arange(len(p))) < high).all()
     assert (low == again).all() and (low != other).any()
+
+
+def test_group_means_are_those_of_each_group() -> None:
+    rng = np.random.default_rng(0)
+    values, group = rng.normal(size=(50, 3)), rng.integers(0, 7, 50) * 2
+    means = metrics.group_means(values, group)
+    for row in range(50):
+        assert np.allclose(means[row], values[group == group[row]].mean(axis=0))

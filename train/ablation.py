@@ -12,7 +12,7 @@ from nets.anclaf import Anclaf
 from tracker.errors import UsageError
 from train import metrics, run
 from train.anclaf import predict
-from train.config import CONFIGS, TrainingConfig, changed, config_of
+from train.config import CONFIGS, TrainingConfig, changed, config_of, config_path
 from train.distortion import distort
 from train.examples import Examples, examples
 from train.files import write_whole
@@ -28,11 +28,11 @@ AXES = ("valence", "arousal")
 
 def read_ablation(name: str, changes: dict[str, Any]) -> dict[str, TrainingConfig]:
     """The variants of a file of train/configs/ablations/, or a path, each with `changes` on top."""
-    path = Path(name) if name.endswith(".json") else ABLATIONS / f"{name}.json"
+    path = config_path(name, ABLATIONS)
     try:
         file = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(file["base"], str):
-            file["base"] = json.loads((ABLATIONS / f"{file['base']}.json").read_text(encoding="utf-8"))["base"]
+            file["base"] = json.loads(config_path(file["base"], ABLATIONS).read_text(encoding="utf-8"))["base"]
         base = changed(config_of(file["base"]), changes)
         return {name: changed(base, own) for name, own in file["variants"].items()}
     except (OSError, ValueError, TypeError, KeyError) as error:

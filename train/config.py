@@ -144,9 +144,14 @@ class TrainingConfig:
         return asdict(self)
 
 
+def config_path(name: str, folder: Path = CONFIGS) -> Path:
+    """The file of a configuration: a name in the folder, or the path of a .json file."""
+    return Path(name) if name.endswith(".json") else folder / f"{name}.json"
+
+
 def read_config(name: str) -> TrainingConfig:
     """A name of train/configs/ or the path of a JSON file; UsageError where it is neither, or not a configuration."""
-    path = Path(name) if name.endswith(".json") else CONFIGS / f"{name}.json"
+    path = config_path(name)
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.json")))
         raise UsageError(f"no configuration {name!r}; expected one of {known}, or the path of a .json file")

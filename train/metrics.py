@@ -87,6 +87,13 @@ def balanced_weights(classes: np.ndarray) -> np.ndarray:
     return len(inverse) / (len(counts) * counts[inverse])
 
 
+def group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """For each row of values (N, K) the mean (N, K) over the rows of its group, group (N,) int."""
+    _, index, counts = np.unique(group, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(index, column) for column in values.T], axis=1)
+    return (sums / counts[:, None])[index]
+
+
 def bootstrap_interval(
     statistic: Callable[[np.ndarray], Any], n: int, rounds: int = 1000, seed: int = 0
 ) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nets.anclaf.combiner import Recurrence
+from train.metrics import group_means
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Reading:
         """
         part, own = np.asarray(feature[rows], np.float64), head.double().numpy()
         mean = part.mean(axis=0)
-        moves = part - _clip_means(part, clip[rows])
+        moves = part - group_means(part, clip[rows])
         basis, _ = np.linalg.qr(own.T)
         moves -= (moves @ basis) @ basis.T
         _, vectors = np.linalg.eigh(moves.T @ moves / len(moves))
@@ -65,14 +66,6 @@ class Reading:
         own["cell.bias_ih"] = old["cell.bias_ih"] - inputs @ self.mean
         whole.load_state_dict(own)
         return whole
-
-
-def _clip_means(values: np.ndarray, clip: np.ndarray) -> np.ndarray:
-    """For each row of values (N, F) the mean over its clip."""
-    _, index, counts = np.unique(clip, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(counts), values.shape[1]))
-    np.add.at(sums, index, values)
-    return (sums / counts[:, None])[index]
 
 
 def _tensor(values: np.ndarray) -> Tensor:

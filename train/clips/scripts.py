@@ -5,7 +5,6 @@ The targets stand in the script, so they can be computed again without the pictu
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from tracker.errors import UsageError
 from train.clips.camera import Shot, draw_shot
 from train.clips.pool import Pool
 from train.clips.traces import RATE_HZ, simulate_labels, simulate_lively, smooth
-from train.config import CONFIGS
+from train.config import CONFIGS, config_path
 
 KINDS = {"still": 0, "morph": 1, "lively": 2, "step": 3}
 """Values of the column `kind`: one face; two, along a trace like AFEW-VA's; two or three, fast; from one to another."""
@@ -24,7 +23,7 @@ STEP_RATE_HZ, STEP_FRAME, STEP_FRAMES = 30.0, 45, 90
 
 @dataclass(frozen=True)
 class SequenceConfig:
-    """Everything that decides the clips, as it stands in train/configs/sequences.json."""
+    """Everything that decides the clips, as it stands in train/configs/clips/sequences.json."""
 
     clips: dict[str, int] = field(default_factory=lambda: {"train": 2400, "validation": 160, "test": 400})
     """Of each split, without the steps."""
@@ -52,8 +51,8 @@ class SequenceConfig:
 
     @classmethod
     def read(cls, name: str) -> "SequenceConfig":
-        """A name of train/configs/ or the path of a JSON file; what it leaves out is as in this class."""
-        path = Path(name) if name.endswith(".json") else CONFIGS / f"{name}.json"
+        """A name of train/configs/clips/ or the path of a JSON file; what it leaves out is as in this class."""
+        path = config_path(name, CONFIGS / "clips")
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
             for key in ("rates_hz", "seconds"):

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tracker.config import SmoothingConfig
+from train import metrics
 from train.clips.scripts import KINDS
 from train.prepared import Prepared
 from train.scoring import filters
@@ -222,6 +223,5 @@ def _earlier(target: np.ndarray, part: Part, age: int) -> np.ndarray:
 
 def _clip_mean(target: np.ndarray, part: Part) -> np.ndarray:
     out = np.full(target.shape, np.nan)
-    for rows in _clips(part):
-        out[rows] = target[rows].mean(axis=0)
+    out[part.scored] = metrics.group_means(target[part.scored], part.data.clip[part.scored])
     return out
