@@ -212,7 +212,7 @@ def _film(job: tuple[Clip, Script]) -> np.ndarray:
 @click.command("sequences")
 @click.option("--root", type=Path, required=True, help="A prepared FER+ (affect prepare ferplus).")
 @click.option("--out", type=Path, required=True, help="Folder of the clips; a second call goes on where one stopped.")
-@click.option("--config", default="sequences", show_default=True, help="A name of train/configs/clips/, or a .json file.")
+@click.option("--config", default="sequences", show_default=True, help="Of train/configs/clips/, or a .json file.")
 @click.option("--clips", type=click.IntRange(min=1), help="Training clips, in place of the configuration's.")
 @click.option("--seed", type=click.IntRange(min=0), help="In place of the configuration's.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes.")
