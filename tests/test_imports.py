@@ -38,7 +38,7 @@ RULES = [
     Rule(FOUNDATION, FOUNDATION),
     Rule(r"tracker\.kernels", "-", ("numba",)),
     Rule(r"tracker\.sources", FOUNDATION, late=SOURCES),
-    Rule(SOURCES, rf"{FOUNDATION}|{SOURCES}", ("av", "cv2")),
+    Rule(SOURCES, rf"{FOUNDATION}|{SOURCES}|tracker\.ahead", ("av", "cv2")),
     Rule(r"tracker\.sinks", rf"{FOUNDATION}|tracker\.sinks\.files", late=rf"{SINKS}|tracker\.(overlay|plots|heatmaps)"),
     Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow")),
     Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),

@@ -131,6 +131,86 @@ class OutputConfig:
 
 
 @dataclass(frozen=True)
+class CaptureOptions:
+    """How a live source is opened; what does not fit its kind has no effect."""
+
+    width: int | None = None
+    """Pixels asked of a camera; None leaves its choice. It may give another size."""
+    height: int | None = None
+    rate_hz: float | None = None
+    """Frames a second asked of a camera; None leaves its choice."""
+    format: str | None = None
+    """FourCC asked of a camera, such as MJPG; None leaves its choice."""
+    backend: Literal["auto", "v4l2", "avfoundation", "msmf", "dshow", "any"] = "auto"
+    """OpenCV's way to a camera; auto is the platform's own."""
+    pace: float = 1.0
+    """Speed of a file: 1 is its own pace, 2 twice as fast. Its frames keep their times."""
+    loop: bool = False
+    """A file begins again at its end; times go on."""
+    transport: Literal["tcp", "udp"] = "tcp"
+    """What carries RTSP."""
+    stall_s: float = 5.0
+    """Seconds without a frame after which a stream is opened again."""
+    longest_wait_s: float = 30.0
+    """Between two attempts to open a stream again: from 1 s, doubled each time, up to this."""
+
+    def __post_init__(self) -> None:
+        check_range("width (pixels)", self.width or 16, 16, 16384)
+        check_range("height (pixels)", self.height or 16, 16, 16384)
+        check_range("camera rate (Hz)", self.rate_hz or 1.0, 1.0, 1000.0)
+        check_range("pace", self.pace, 0.05, 50.0)
+        check_range("stall (seconds)", self.stall_s, 0.5, 3600.0)
+        check_range("longest wait (seconds)", self.longest_wait_s, 0.1, 3600.0)
+        if self.format is not None and len(self.format) != 4:
+            raise UsageError(f"camera format is '{self.format}'; expected four characters, such as MJPG or YUYV")
+
+
+@dataclass(frozen=True)
+class OutletConfig:
+    """Receivers of a live run, any number at once; none of them can delay the tracker."""
+
+    stdout: bool = False
+    """JSON lines on standard output."""
+    ws: str | None = None
+    """HOST:PORT of a WebSocket server of ours; :PORT alone is 127.0.0.1."""
+    osc: str | None = None
+    """HOST:PORT that OSC messages go to, by UDP; :PORT alone is 127.0.0.1."""
+    lsl: str | None = None
+    """Name of the Lab Streaming Layer streams."""
+
+
+@dataclass(frozen=True)
+class LiveConfig:
+    """One call of `affect live`."""
+
+    model: str = DEFAULT_MODEL
+    """Name of a model that ships, or the path of a .safetensors file."""
+    headless: bool = False
+    """No window."""
+    duration: float | None = None
+    """Seconds after which the run ends by itself; None runs until it is ended, or the source ends."""
+    record: bool = False
+    """A recording begins with the first frame."""
+    lossless: bool = False
+    """Recordings keep the video without loss (FFV1)."""
+    picture: bool = True
+    """Recordings keep the video at all."""
+    baseline_s: float = 4.0
+    """Seconds of a relaxed face from which its neutral baseline is taken."""
+    debug: bool = False
+    """Errors show their traceback."""
+    capture: CaptureOptions = field(default_factory=CaptureOptions)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+    """Of a recording."""
+    outlets: OutletConfig = field(default_factory=OutletConfig)
+
+    def __post_init__(self) -> None:
+        check_range("baseline (seconds)", self.baseline_s, 1.0, 60.0)
+        check_range("duration (seconds)", 1.0 if self.duration is None else self.duration, 0.1, 1e9)
+
+
+@dataclass(frozen=True)
 class BatchConfig:
     """One call of `affect track`: any number of sources, one model."""
 

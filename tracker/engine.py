@@ -22,8 +22,8 @@ from tracker.ring import RingBuffer
 from tracker.smoothing import make_smoother, step_lag_ms
 from tracker.types import AffectSample, Face, FaceFeatures, Frame, TrackedFrame
 
-FRAMES_AHEAD = 2
-"""Frames whose faces are found before they can be measured."""
+FRAMES_AHEAD = 3
+"""Frames whose faces are found before they can be measured; a live run takes 1, so that its frames are new."""
 
 
 class Landmarker(Protocol):
@@ -127,9 +127,9 @@ class Engine:
         samples = self._measure(found) if found.sightings else ()
         return TrackedFrame(found.frame, tuple(sighting.face for sighting in found.sightings), tuple(samples))
 
-    def run(self, frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
-        """step() over frames with its two halves at once."""
-        self._halves = Ahead((self.find(frame) for frame in frames), FRAMES_AHEAD)
+    def run(self, frames: Iterable[Frame], ahead: int = FRAMES_AHEAD) -> Iterator[TrackedFrame]:
+        """step() over frames with its two halves at once; `ahead` frames wait between them at most."""
+        self._halves = Ahead((self.find(frame) for frame in frames), ahead)
         try:
             for found in self._halves:
                 yield self.measure(found)
@@ -240,14 +240,14 @@ class Engine:
         self.close()
 
 
-def track(frames: Iterable[Frame], engine: Engine) -> Iterator[TrackedFrame]:
+def track(frames: Iterable[Frame], engine: Engine, ahead: int = FRAMES_AHEAD) -> Iterator[TrackedFrame]:
     """Track a whole stream: one tracked frame for each frame, as it passes. An engine already in use is reset first.
 
-    Faces are found in the next frames, by a thread, while those of the newest are measured.
+    Faces are found in the next frames (at most `ahead` of them), by a thread, while those of the newest are measured.
     """
     if engine.in_use:
         engine.reset()
-    yield from engine.run(frames)
+    yield from engine.run(frames, ahead)
     yield from engine.flush()
 
 

@@ -1,6 +1,7 @@
 """The values that pass from stage to stage: frozen, numpy only; shape, unit and range stand under each field."""
 
 from dataclasses import dataclass
+from math import nan
 from typing import Literal, get_args
 
 import numpy as np
@@ -93,6 +94,10 @@ class AffectSample:
     """[0, 1]: the face's score times its picture quality."""
     pose: np.ndarray
     """(3,) float32: head rotation about x, y, z in radians (OpenFace's pose_Rx, pose_Ry, pose_Rz)."""
+    valence_rel: float = nan
+    """[-2, 2]: valence_smooth less that of the face's neutral baseline; NaN without one (live runs alone have one)."""
+    arousal_rel: float = nan
+    """[-2, 2]: likewise of arousal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,18 @@ class TrackedFrame:
     frame: Frame
     faces: tuple[Face, ...]
     samples: tuple[AffectSample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a user noted at a moment of a live run."""
+
+    time: float
+    """Seconds: the time of the newest frame then."""
+    index: int
+    """That frame's index."""
+    name: str
+    """In words: "marker 1", "neutral baseline"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +159,36 @@ class SourceReport:
     """Plain lines: what was damaged, skipped or cut off."""
     complete: bool
     """True once the end was reached; False before that, and where the source broke off early (a truncated file)."""
+    dropped: int = 0
+    """Frames that a newer one replaced before they could be used: live sources alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStatus:
+    """How a live run goes, for the window and for the line of progress."""
+
+    source: str
+    """As the user gave it."""
+    model: str
+    """Its name."""
+    fps: float
+    """Frames tracked a second, over the last seconds; 0 before the first."""
+    latency_p50_ms: float
+    """From capture to sample, over the last seconds; NaN before the first."""
+    latency_p95_ms: float
+    """Likewise."""
+    dropped: int
+    """Frames that a newer one replaced, since the start."""
+    recorded_s: float | None = None
+    """Length of the recording; None where nothing is recorded."""
+    baseline: float | None = None
+    """[0, 1]: how much of the neutral baseline is taken; None where none is being taken."""
+    has_baseline: bool = False
+    """Whether a face in view has a neutral baseline."""
+    paused: bool = False
+    help: bool = False
+    """Whether the keys are to be shown."""
+    notice: str = ""
+    """What has just happened, in one line: a screenshot's name, a stream that is opened again."""
+    outlets: tuple[str, ...] = ()
+    """One short text for each receiver: "ws 2 clients", "osc 3 lost"."""

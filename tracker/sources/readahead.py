@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from queue import Empty, Full, Queue
-from threading import Event, Thread
 from types import TracebackType
 from typing import Protocol
 
+from tracker.ahead import Ahead
 from tracker.errors import SourceError
 from tracker.types import Frame, SourceInfo, SourceReport
 
-POLL_S = 0.1
 JOIN_S = 2.0
 MAX_BYTES = 256 << 20
 
@@ -37,10 +35,9 @@ class ReadAhead:
     def __init__(self, reader: Reader, depth: int) -> None:
         self._reader = reader
         frame_bytes = 3 * reader.info.width * reader.info.height
-        self._queue: Queue[Frame | Exception | None] = Queue(max(1, min(depth, MAX_BYTES // max(frame_bytes, 1))))
-        self._stop = Event()
-        self._thread: Thread | None = None
-        self._used = False
+        self._depth = max(1, min(depth, MAX_BYTES // max(frame_bytes, 1)))
+        self._ahead: Ahead[Frame] | None = None
+        self._used = self._closed = False
         self._yielded = 0
         self._ended = False
 
@@ -56,11 +53,11 @@ class ReadAhead:
 
     def close(self) -> None:
         """End the thread and close the medium; may be called at any time, more than once."""
-        self._stop.set()
-        if self._thread is None:
+        self._closed = True
+        if self._ahead is None:
             self._reader.close()
         else:
-            self._thread.join(JOIN_S)
+            self._ahead.close()
 
     def __enter__(self) -> "ReadAhead":
         return self
@@ -70,48 +67,25 @@ class ReadAhead:
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames in order of time, once; raises SourceError where the source was read or closed before."""
-        if self._used or self._stop.is_set():
+        if self._used or self._closed:
             raise SourceError(f"{self.info.uri} was read or closed already; open it again")
         self._used = True
         return self._take()
 
     def _take(self) -> Iterator[Frame]:
-        self._thread = Thread(target=self._fill, name="read-ahead", daemon=True)
-        self._thread.start()
+        self._ahead = Ahead(self._read(), self._depth, "read-ahead", JOIN_S)
         try:
-            while not self._stop.is_set():
-                try:
-                    item = self._queue.get(timeout=POLL_S)
-                except Empty:
-                    continue
-                if item is None:
-                    self._ended = True
-                    return
-                if isinstance(item, Exception):
-                    raise item
+            for frame in self._ahead:
                 self._yielded += 1
-                yield item
+                yield frame
+            self._ended = not self._closed
         finally:
             self.close()
 
-    def _fill(self) -> None:
-        last: Exception | None = None
+    def _read(self) -> Iterator[Frame]:
+        """The reader's frames; it is closed in the thread that reads."""
         try:
             with closing(self._reader.frames()) as frames:  # type: ignore[type-var]
-                for frame in frames:
-                    if not self._put(frame):
-                        return
-        except Exception as error:
-            last = error
+                yield from frames
         finally:
             self._reader.close()
-            self._put(last)
-
-    def _put(self, item: Frame | Exception | None) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._queue.put(item, timeout=POLL_S)
-            except Full:
-                continue
-            return True
-        return False
