@@ -35,10 +35,12 @@ setup(
         "safetensors>=0.4",
         "matplotlib>=3.8",
         "pyarrow>=15,<26",
+        "websockets>=15",
+        "python-osc>=1.9",
     ],
     extras_require={
         "train": ["tensorboard>=2.14,<2.19"],
-        "live": [],
+        "lsl": ["pylsl>=1.17.6"],
         "test": [
             "pytest>=8",
             "scikit-learn>=1.4",
@@ -46,6 +48,7 @@ setup(
             "ruff==0.17.*",
             "mypy>=1.13",
             "pandas>=2.1,<3",
+            "pylsl>=1.17.6",
         ],
     },
     entry_points={"console_scripts": ["affect=tracker.cli:main"]},

@@ -17,8 +17,8 @@ from tracked import context_of, fill, looking, sample_at, tracked, without_face,
 
 from tracker.cli import main
 from tracker.commands.models import check_attention
+from tracker.drawing.heatmaps import COLUMNS, columns_of, draw_attention
 from tracker.errors import UsageError
-from tracker.heatmaps import COLUMNS, columns_of, draw_attention
 from tracker.sinks import open_sink
 from tracker.sinks.attention import AttentionSink
 from tracker.sinks.records import ATTENTION, rows
@@ -164,7 +164,7 @@ def gazing(index: int, weights: list[float], ages: list[float], track_id: int = 
 
 def test_rows_with_attention_end_with_two_lists() -> None:
     frame = gazing(3, [0.0, 1 / 3, 2 / 3, 0.0], [NAN, 1 / 12, 0.04, 0.0])
-    (row,) = rows(frame, "pyfeat", attention=True)
+    (row,) = rows(frame, "pyfeat", ATTENTION)
     assert list(row)[-2:] == [column.name for column in ATTENTION] == ["attention", "attention_age"]
     assert row["attention"] == [0.0, 0.3333, 0.6667, 0.0]
     assert row["attention_age"] == [None, 0.083333, 0.04, 0.0]
@@ -174,14 +174,14 @@ def test_rows_with_attention_end_with_two_lists() -> None:
 
 @pytest.mark.parametrize("frame", [without_face(1), tracked(1)], ids=["no face", "no attention"])
 def test_what_has_no_attention_has_null(frame: TrackedFrame) -> None:
-    (row,) = rows(frame, attention=True)
+    (row,) = rows(frame, extras=ATTENTION)
     assert row["attention"] is row["attention_age"] is None
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_lists_are_read_as_they_were_written(tmp_path: Path, kind: str) -> None:
     frames = [gazing(0, [0, 0], [NAN, 0]), without_face(1), gazing(2, [1, 0], [0.08, 0])]
-    path = written(kind, tmp_path / f"x.{kind}", frames, context_of(attention=True))
+    path = written(kind, tmp_path / f"x.{kind}", frames, context_of(extras=("attention",)))
     read = pd.read_parquet(path) if kind == "parquet" else pd.read_json(path, lines=True)
     assert [None if one is None else list(one) for one in read["attention"]] == [[0, 0], None, [1, 0]]
     assert list(read["attention_age"][2]) == pytest.approx([0.08, 0])

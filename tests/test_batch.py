@@ -18,7 +18,7 @@ from tracker.batch import find_sources, run_batch
 from tracker.config import BatchConfig, OutputConfig, SourceOptions, TrackerConfig
 from tracker.errors import SinkError, UsageError
 from tracker.outputs import read_sheet
-from tracker.recording import Outcome
+from tracker.sheets import Outcome
 from tracker.types import Frame, TrackedFrame
 
 SHA = "cd" * 32
@@ -39,7 +39,7 @@ class FacelessEngine:
         FacelessEngine.at_frame(frame.index)
         return [TrackedFrame(frame, (), ())]
 
-    def run(self, frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
+    def run(self, frames: Iterable[Frame], ahead: int) -> Iterator[TrackedFrame]:
         for frame in frames:
             yield from self.step(frame)
 

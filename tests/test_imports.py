@@ -17,9 +17,13 @@ OURS = ("tracker", "nets", "train", "benchmarks")
 HEAVY = {"torch", "mediapipe", "cv2", "av", "numba", "scipy", "matplotlib", "pyarrow"}
 FOUNDATION = r"tracker\.(types|errors|config)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
-STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|smoothing|kernels|overlay|marks|plots|heatmaps)"
-SHARED_WITH_TRAINING = rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|plots|engine)"
-DESK = r"tracker\.(faults|interrupt|outputs|recording|batch)"
+OUTLETS = r"tracker\.outlets(\..+)?"
+STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|smoothing|kernels)"
+SHARED_WITH_TRAINING = (
+    rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.plots|engine)"
+)
+DRAWING = r"tracker\.drawing(\..+)?"
+DESK = r"tracker\.(faults|interrupt|outputs|sheets|recording|batch)"
 """What stands between the command line and the engine: one call of `affect track`, its files and its progress."""
 
 
@@ -38,18 +42,29 @@ RULES = [
     Rule(FOUNDATION, FOUNDATION),
     Rule(r"tracker\.kernels", "-", ("numba",)),
     Rule(r"tracker\.sources", FOUNDATION, late=SOURCES),
+    Rule(r"tracker\.sources\.live", rf"{FOUNDATION}|{SOURCES}", late=SOURCES),
     Rule(SOURCES, rf"{FOUNDATION}|{SOURCES}|tracker\.ahead", ("av", "cv2")),
-    Rule(r"tracker\.sinks", rf"{FOUNDATION}|tracker\.sinks\.files", late=rf"{SINKS}|tracker\.(overlay|plots|heatmaps)"),
+    Rule(r"tracker\.sinks", rf"{FOUNDATION}|tracker\.sinks\.files", late=rf"{SINKS}|{DRAWING}"),
     Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow")),
+    Rule(r"tracker\.outlets", rf"{FOUNDATION}|tracker\.outlets\.outlet", late=OUTLETS),
+    Rule(OUTLETS, rf"{FOUNDATION}|{OUTLETS}|tracker\.sinks(\.records)?", ("websockets", "pythonosc", "pylsl")),
     Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),
     Rule(r"tracker\.faces\.association", FOUNDATION, ("scipy",)),
     Rule(r"tracker\.faces\..+", FOUNDATION, ("cv2",)),
     Rule(r"tracker\.ring", rf"{FOUNDATION}|tracker\.kernels"),
-    Rule(r"tracker\.smoothing", FOUNDATION),
-    Rule(r"tracker\.(overlay|marks)", rf"{FOUNDATION}|tracker\.marks", ("cv2",)),
-    Rule(r"tracker\.(plots|heatmaps)", rf"{FOUNDATION}|tracker\.plots", ("matplotlib",)),
+    Rule(r"tracker\.(smoothing|live\.baseline)", FOUNDATION),
+    Rule(r"tracker\.keys", "-"),
+    Rule(r"tracker\.drawing\.letters", "-", ("matplotlib",)),
+    Rule(r"tracker\.drawing\.(plots|heatmaps)", rf"{FOUNDATION}|tracker\.drawing\.plots", ("matplotlib",)),
+    Rule(DRAWING, rf"{FOUNDATION}|{DRAWING}|tracker\.keys", ("cv2",)),
     Rule(r"tracker\.ahead", "-"),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|nets\..+"),
+    Rule(
+        r"tracker\.live(\..+)?",
+        rf"tracker|{FOUNDATION}|{DESK}|{SINKS}|{OUTLETS}|tracker\.(engine|keys|sources\.live|live\..+)"
+        rf"|{DRAWING}",
+        ("tqdm", "cv2"),
+    ),
     Rule(DESK, rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.engine", ("tqdm",)),
     Rule(r"tracker", "-"),
     Rule(
@@ -167,7 +182,7 @@ def test_a_stage_has_one_heavy_library(module: str) -> None:
         ("tracker.faces.pose", "from tracker.faces.align import align"),
         ("tracker.faces.quality", "import torch"),
         ("tracker.smoothing", "from tracker import ring"),
-        ("tracker.overlay", "def draw():\n    import cv2"),
+        ("tracker.drawing.overlay", "def draw():\n    import cv2"),
         ("tracker.engine", "from train import metrics"),
         ("tracker.cli", "def main():\n    import train.evaluate"),
         ("tracker.cli", "import tracker.engine"),
@@ -196,7 +211,7 @@ def loaded_after(code: str) -> set[str]:
         "import tracker; tracker.__version__; dir(tracker)",
         "from tracker import TrackerConfig, SmoothingConfig; TrackerConfig()",
         "from tracker import open_source",
-        "import tracker.types, tracker.errors, tracker.config, tracker.sinks",
+        "import tracker.types, tracker.errors, tracker.config, tracker.sinks, tracker.outlets",
     ],
 )
 def test_light_imports_load_no_heavy_library(code: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 from tracked import sample_at, tracked, without_face
 
 from tracker.config import FACE_COLOURS
-from tracker.marks import MUTED, area, around, blur_face, dial_size, draw_trail, label_size, overlap
-from tracker.overlay import BLUR_HOLD_S, TRAIL_GAP_S, TRAIL_S, Overlay, affect_words, face_colour
+from tracker.drawing.marks import MUTED, area, around, blur_face, dial_size, draw_trail, label_size, overlap
+from tracker.drawing.overlay import BLUR_HOLD_S, TRAIL_GAP_S, TRAIL_S, Overlay, affect_words, face_colour
 from tracker.types import Frame, TrackedFrame
 
 SIZE = (360, 640)

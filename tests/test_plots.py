@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tracked import context_of, fill, sample_at, tracked, without_face
 
-from tracker.plots import draw_traces
+from tracker.drawing.plots import draw_traces
 from tracker.sinks import open_sink, part_path
 from tracker.sinks.plot import FACES_DRAWN, FACES_KEPT, POINTS, PlotSink, Trace
 from tracker.types import TrackedFrame

@@ -10,7 +10,7 @@ import pytest
 from tracked import context_of, face_in, fill, sample_at, tracked, without_face, written
 
 from tracker.sinks import open_sink
-from tracker.sinks.records import COLUMNS, column_names, rows
+from tracker.sinks.records import COLUMNS, RELATIVE, column_names, rows
 
 HEADER = (
     "frame,face_id,timestamp,confidence,success,status,valence,arousal,valence_frame,arousal_frame,"
@@ -97,6 +97,36 @@ def test_columns_of_other_tools(tmp_path, kind, columns, first, renamed):
 def test_column_names_are_never_used_twice():
     for columns in ("affect", "openface", "pyfeat"):
         assert len(set(column_names(columns))) == len(COLUMNS) == 25
+
+
+def relative(index):
+    """A frame whose face has a neutral baseline."""
+    return tracked(index, samples=[replace(sample_at(index / 25), valence_rel=1 / 3, arousal_rel=-0.5)], size=(2, 2))
+
+
+@pytest.mark.parametrize("columns", ["affect", "openface", "pyfeat"])
+def test_what_differs_from_the_baseline_stands_behind_the_rest(columns):
+    (row,) = rows(relative(3), columns, RELATIVE)
+    assert list(row)[-2:] == ["valence_rel", "arousal_rel"]
+    assert (row["valence_rel"], row["arousal_rel"]) == (0.333333, -0.5)
+    assert rows(relative(3), columns) == [{name: row[name] for name in list(row)[:-2]}]
+
+
+@pytest.mark.parametrize("frame", [without_face(1), tracked(1)], ids=["no face", "no baseline"])
+def test_without_a_baseline_nothing_differs(frame):
+    (row,) = rows(frame, extras=RELATIVE)
+    assert row["valence_rel"] is row["arousal_rel"] is None
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_extra_columns_are_read_as_they_were_written(tmp_path, kind):
+    context = context_of(extras=("attention", "relative"))
+    path = written(kind, tmp_path / f"x.{kind}", [relative(0), without_face(1), tracked(2)], context)
+    table = {"csv": pd.read_csv, "parquet": pd.read_parquet, "jsonl": lambda p: pd.read_json(p, lines=True)}[kind](path)
+    lists = "" if kind == "csv" else ",attention,attention_age"
+    assert ",".join(table.columns) == f"{HEADER}{lists},valence_rel,arousal_rel"
+    assert table["valence_rel"].isna().tolist() == [False, True, True]
+    assert table["valence_rel"][0] == pytest.approx(1 / 3, abs=1e-6) and table["arousal_rel"][0] == -0.5
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

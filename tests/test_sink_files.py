@@ -18,7 +18,16 @@ from tracker.errors import SinkError
 from tracker.sinks import KINDS, open_sink, part_path, write_meta
 from tracker.sinks.files import PartFile
 
-SUFFIX = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "video": ".mp4", "plot": ".png", "attention": ".png"}
+SUFFIX = {
+    "csv": ".csv",
+    "jsonl": ".jsonl",
+    "parquet": ".parquet",
+    "video": ".mp4",
+    "plot": ".png",
+    "attention": ".png",
+    "picture": ".mp4",
+    "lossless": ".mkv",
+}
 ROOT = Path(__file__).parents[1]
 
 

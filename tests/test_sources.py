@@ -8,7 +8,7 @@ import pytest
 
 from tracker.config import SourceOptions
 from tracker.errors import SourceError, UsageError
-from tracker.sources import expand_sources, find_pictures, natural_order, open_source, readahead
+from tracker.sources import expand_sources, find_pictures, natural_order, open_source, readahead, without_password
 from tracker.sources.readahead import ReadAhead
 from tracker.types import Frame, SourceInfo, SourceReport
 
@@ -147,7 +147,7 @@ def test_a_closed_source_gives_nothing() -> None:
 
 @pytest.mark.parametrize("uri", ["camera:0", "rtsp://example.org/stream", "udp://239.0.0.1:1234"])
 def test_live_sources_are_refused(uri: str) -> None:
-    with pytest.raises(SourceError, match=f"^{uri} is a live source; this version reads files"):
+    with pytest.raises(SourceError, match=f"^{uri} is a live source; follow it with: affect live {uri}$"):
         open_source(uri)
 
 
@@ -247,3 +247,16 @@ def test_overlays_that_the_tracker_wrote_are_not_sources_again(tmp_path: Path) -
         (tmp_path / name).touch()
     assert expand_sources([str(tmp_path)]) == [str(tmp_path / name) for name in ("a.mp4", "b.mp4")]
     assert expand_sources([str(tmp_path / "a.overlay.mp4")]) == [str(tmp_path / "a.overlay.mp4")]
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("rtsp://me:p@ss@host/live?a=b@c", "rtsp://host/live?a=b@c"),
+        ("http://host/a@b.mp4", "http://host/a@b.mp4"),
+        ("clips/me@home.mp4", "clips/me@home.mp4"),
+        ("camera:0", "camera:0"),
+    ],
+)
+def test_passwords_go_nowhere(uri: str, told: str) -> None:
+    assert without_password(uri) == told

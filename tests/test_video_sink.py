@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tracked import context_of, fill, tracked, without_face
 
 from tracker.errors import SinkError
 from tracker.sinks import SinkContext, open_sink, part_path
-from tracker.sinks.video import VideoSink
+from tracker.sinks.video import H264, LOSSLESS, Coding, VideoSink
 from tracker.types import Frame, TrackedFrame
 
 UNEVEN = [0.0, 0.0333, 0.05, 0.2, 0.2001, 0.7, 0.7417, 3.0, 3.04, 9.5]
@@ -26,9 +27,9 @@ def picture_of(frame: TrackedFrame) -> np.ndarray:
     return frame.frame.image
 
 
-def record(path: Path, frames: list[TrackedFrame], context: SinkContext | None = None) -> Path:
+def record(path: Path, frames: list[TrackedFrame], context: SinkContext | None = None, coding: Coding = H264) -> Path:
     """Write frames as they are."""
-    with VideoSink(path, context or context_of(), picture_of) as sink:
+    with VideoSink(path, context or context_of(), picture_of, coding) as sink:
         fill(sink, frames)
     return path
 
@@ -81,13 +82,17 @@ def make_clip(path: Path, codec: str, seconds: float = 2.0, rate: int = 44100) -
     return path
 
 
-@pytest.mark.parametrize("flags", ["delay_moov+frag_keyframe", None])
+@pytest.mark.parametrize("coding", [H264, replace(H264, muxing={"movflags": "delay_moov+frag_keyframe"})])
 @pytest.mark.parametrize("first", [0.0, 0.013])
-def test_frame_times_are_kept(tmp_path, monkeypatch, flags, first):
-    if flags:
-        monkeypatch.setattr("tracker.sinks.video.MOVFLAGS", flags)
+def test_frame_times_are_kept(tmp_path, coding, first):
     times = [first + time for time in UNEVEN]
-    assert times_of(record(tmp_path / "x.mp4", at(times))) == pytest.approx(times, abs=1e-5)
+    assert times_of(record(tmp_path / "x.mp4", at(times), coding=coding)) == pytest.approx(times, abs=1e-5)
+
+
+def test_lossless_times_are_kept_in_whole_milliseconds(tmp_path):
+    times = [0.0, 0.033, 0.034, 0.1, 7.777, 3600.001]
+    path = record(tmp_path / "x.mkv", at(times), coding=LOSSLESS)
+    assert stamps_of(path) == times
 
 
 def test_the_video_of_a_part_starts_at_zero(tmp_path):
@@ -98,6 +103,17 @@ def test_the_video_of_a_part_starts_at_zero(tmp_path):
 
 def test_times_that_stand_still_are_parted(tmp_path):
     assert times_of(record(tmp_path / "x.mp4", at([0.0, 0.5, 0.5, 0.5]))) == pytest.approx([0, 0.5, 0.5, 0.5], abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [(16, 17), (49, 65), (144, 176)])
+def test_a_lossless_video_keeps_every_bit(tmp_path, size):
+    images = [np.random.default_rng(k).integers(0, 256, (*size, 3), dtype=np.uint8) for k in range(4)]
+    frames = [TrackedFrame(Frame(image, k / 25, k), (), ()) for k, image in enumerate(images)]
+    path = record(tmp_path / "x.mkv", frames, coding=LOSSLESS)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.name == "ffv1"
+        kept = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert all(np.array_equal(a, b) for a, b in zip(kept, images, strict=True))
 
 
 def test_codec_and_format(tmp_path):
@@ -219,21 +235,23 @@ def test_a_source_that_vanished_meanwhile(tmp_path, caplog):
     assert times_of(tmp_path / "x.mp4") == pytest.approx([0.0, 0.04])
 
 
-def test_an_aborted_video_plays(tmp_path):
-    path = tmp_path / "x.mp4"
-    with pytest.raises(RuntimeError), VideoSink(path, context_of(), picture_of) as sink:
+@pytest.mark.parametrize(("coding", "name", "within"), [(H264, "x.mp4", 1e-5), (LOSSLESS, "x.mkv", 1e-3)])
+def test_an_aborted_video_plays(tmp_path, coding, name, within):
+    path = tmp_path / name
+    with pytest.raises(RuntimeError), VideoSink(path, context_of(), picture_of, coding) as sink:
         fill(sink, at(UNEVEN))
         raise RuntimeError
     assert not path.exists()
-    assert times_of(part_path(path)) == pytest.approx(UNEVEN, abs=1e-5)
+    assert times_of(part_path(path)) == pytest.approx(UNEVEN, abs=within)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_killed_video_plays(tmp_path):
-    path = tmp_path / "x.mp4"
+@pytest.mark.parametrize(("coding", "name"), [(H264, "x.mp4"), (LOSSLESS, "x.mkv")])
+def test_a_killed_video_plays(tmp_path, coding, name):
+    path = tmp_path / name
     child = os.fork()
     if child == 0:
-        fill(VideoSink(path, context_of(), picture_of), at([i / 25 for i in range(300)]))
+        fill(VideoSink(path, context_of(), picture_of, coding), at([i / 25 for i in range(300)]))
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
     times = times_of(part_path(path))

@@ -20,7 +20,8 @@ from tracker.errors import SourceError, UsageError
 from tracker.faults import plain_line
 from tracker.interrupt import Flag, Interrupt, ignored
 from tracker.outputs import STDIN, Job, check_outputs, claim, identity, is_complete, release
-from tracker.recording import Outcome, Recorder
+from tracker.recording import Recorder
+from tracker.sheets import Outcome
 from tracker.sources import expand_sources
 
 Report = Callable[[Outcome], Any]

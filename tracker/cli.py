@@ -25,6 +25,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
+    "live": Entry("tracker.commands.live:live", "Track a camera or a stream as it comes."),
     "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
     "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),
     "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),

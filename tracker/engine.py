@@ -25,6 +25,9 @@ from tracker.types import AffectSample, Face, FaceFeatures, Frame, TrackedFrame
 FRAMES_AHEAD = 3
 """Frames whose faces are found before they can be measured; a live run takes 1, so that its frames are new."""
 
+WARM_UP = 3
+"""Calls after which the compiled parts have settled."""
+
 
 class Landmarker(Protocol):
     """What the engine asks of a face finder; FaceLandmarker is one."""
@@ -140,6 +143,18 @@ class Engine:
         if self._halves is not None:
             self._halves.close()
             self._halves = None
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Run every stage on an empty picture, so that the first frames of a live run are not slow ones."""
+        template, length = self._template, self.sequence_length
+        self._landmarker.detect(np.zeros((height, width, 3), np.uint8))
+        state = FaceState(self.runtime, length, self.config)
+        for step in range(WARM_UP):
+            crop = np.zeros((1, template.size, template.size, template.channels), np.uint8)
+            features = FaceFeatures(*self.runtime.encode(crop))
+            affect, _, _ = self._combine([state], features, step / 25)
+            _traces([state], affect, features.frame_affect, step / 25)
+        self.reset()
 
     @property
     def in_use(self) -> bool:

@@ -25,25 +25,33 @@ def end_at_once() -> None:
 
 
 class Interrupt:
-    """While entered, Ctrl-C sets the flag and breaks off what the main thread does, unless that is `held`.
+    """While entered, a signal (Ctrl-C) sets the flag and breaks off what the main thread does, unless that is `held`.
 
     A library may swallow that while it waits for data; a second Ctrl-C calls `insist`.
     """
 
-    def __init__(self, flag: Flag, insist: Callable[[], None] = end_at_once) -> None:
+    def __init__(
+        self,
+        flag: Flag,
+        insist: Callable[[], None] = end_at_once,
+        signals: tuple[signal.Signals, ...] = (signal.SIGINT,),
+    ) -> None:
         self.flag = flag
         self._insist = insist
+        self._signals = signals
         self._held = False
         self._seen = False
 
     def __enter__(self) -> "Interrupt":
-        self._previous = signal.getsignal(signal.SIGINT)
-        if self._previous is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self._handle)
+        self._previous = {number: signal.getsignal(number) for number in self._signals}
+        for number, previous in self._previous.items():
+            if previous is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
 
     @contextmanager
     def held(self) -> Iterator[None]:

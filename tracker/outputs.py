@@ -2,14 +2,15 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tracker.config import OVERLAY_SUFFIX, BatchConfig, OutputConfig
+from tracker.config import OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
 from tracker.errors import SinkError, UsageError
 from tracker.sources import find_pictures
 
@@ -22,14 +23,19 @@ SUFFIXES = {
     "attention": ".attention.png",
 }
 """End of an output's name, by the kind of its sink."""
+TAKE_SUFFIXES = {"picture": ".mp4", "lossless": ".mkv", "events": ".events.csv"}
+"""Likewise of what a recording of a live run has besides."""
 SHEET = ".meta.json"
-STDIN = "-"
+STDIN = STDOUT = "-"
 JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
 
 WITHOUT_EFFECT = (("source", "read_ahead"), ("source", "threads"), ("tracker", "threads"), ("output", "folder"))
 """Settings that change nothing of what is written."""
+LIVE_SETTINGS = ("lossless", "picture", "baseline_s")
 
 Sheet = dict[str, Any]
+NEVER_THE_SAME: Sheet = {"path": None, "size": None, "mtime": None}
+"""The identity of what cannot be had again."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def identity(uri: str) -> Sheet:
     Nobody knows what standard input holds: it is never the same.
     """
     if uri == STDIN or "://" in uri:
-        return {"path": None if uri == STDIN else uri, "size": None, "mtime": None}
+        return NEVER_THE_SAME if uri == STDIN else {**NEVER_THE_SAME, "path": uri}
     stats = [Path(file).stat() for file in find_pictures(uri) or [uri] if Path(file).exists()]
     newest = max((stat.st_mtime for stat in stats), default=None)
     return {"path": str(Path(uri).resolve()), "size": sum(stat.st_size for stat in stats), "mtime": newest}
@@ -98,14 +104,28 @@ def claim(uris: Iterable[str], folder: Path) -> list[Job]:
     A stem is claimed by its sheet, created here, so that no other call takes it, not even one at the same moment.
     Raises SinkError where the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with _made(folder):
         stems = _stems(folder)
         sources = [(uri, identity(uri)) for uri in uris]
         return [
-            Job(uri, folder, stems.get(source["path"]) or _new_stem(uri, folder, source), source)
+            Job(uri, folder, stems.get(source["path"]) or _new_stem(_name(uri), folder, source), source)
             for uri, source in sources
         ]
+
+
+def claim_take(uri: str, folder: Path, name: str) -> Job:
+    """A job for a recording of a live source, under the first of name, name-2, ... that is free; else as claim()."""
+    with _made(folder):
+        stem = _new_stem(name, folder, NEVER_THE_SAME, (SUFFIXES | TAKE_SUFFIXES).values())
+        return Job(uri, folder, stem, NEVER_THE_SAME)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make the folder; what cannot be written in it is a SinkError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SinkError(f"cannot write to {folder}: {reason}; choose another folder with -o") from error
@@ -126,11 +146,14 @@ def read_sheet(path: Path) -> Sheet:
     return sheet if isinstance(sheet, dict) and isinstance(sheet.get("source"), dict) else {}
 
 
-def settings(config: BatchConfig) -> Sheet:
+def settings(config: BatchConfig | LiveConfig) -> Sheet:
     """The choices that change what is written, as JSON gives them back."""
-    chosen = {"source": asdict(config.source), "tracker": asdict(config.tracker), "output": asdict(config.output)}
+    live = isinstance(config, LiveConfig)
+    parts = ("capture" if live else "source", "tracker", "output")
+    chosen: Sheet = {part: asdict(getattr(config, part)) for part in parts}
     for part, name in WITHOUT_EFFECT:
-        del chosen[part][name]
+        chosen.get(part, {}).pop(name, None)
+    chosen |= {name: getattr(config, name) for name in LIVE_SETTINGS if live}
     return json.loads(json.dumps(chosen))
 
 
@@ -155,15 +178,14 @@ def _stems(folder: Path) -> dict[str | None, str]:
     return stems
 
 
-def _new_stem(uri: str, folder: Path, source: Sheet) -> str:
-    name = _name(uri)
+def _new_stem(name: str, folder: Path, source: Sheet, suffixes: Collection[str] = SUFFIXES.values()) -> str:
     stems = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    return next(stem for stem in stems if _create(folder, stem, source))
+    return next(stem for stem in stems if _create(folder, stem, source, suffixes))
 
 
-def _create(folder: Path, stem: str, source: Sheet) -> bool:
-    """Make the sheet of a claim, unless a file of that stem is there."""
-    if any((folder / f"{stem}{suffix}").exists() for suffix in SUFFIXES.values()):
+def _create(folder: Path, stem: str, source: Sheet, suffixes: Collection[str]) -> bool:
+    """Make the sheet of a claim, unless a file of that stem and one of the suffixes is there."""
+    if any((folder / f"{stem}{suffix}").exists() for suffix in suffixes):
         return False
     try:
         with (folder / f"{stem}{SHEET}").open("x", encoding="utf-8") as file:

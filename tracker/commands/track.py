@@ -10,7 +10,7 @@ from tracker.commands.tables import table
 from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
 
 if TYPE_CHECKING:
-    from tracker.recording import Outcome
+    from tracker.sheets import Outcome
 
 EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted": 130}
 """By the outcome of a source; the largest is the command's."""

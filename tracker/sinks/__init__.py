@@ -13,9 +13,10 @@ from tracker.errors import SinkError
 from tracker.sinks.files import part_path, write_meta
 from tracker.types import SourceInfo, TrackedFrame
 
-__all__ = ["KINDS", "Columns", "Sink", "SinkContext", "open_sink", "part_path", "write_meta"]
+__all__ = ["KINDS", "Columns", "Extra", "Sink", "SinkContext", "open_sink", "part_path", "write_meta"]
 
 Columns = Literal["affect", "openface", "pyfeat"]
+Extra = Literal["attention", "relative"]
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,15 @@ class SinkContext:
     columns: Columns = "affect"
     """Names of the columns: see tracker.sinks.records.COLUMNS."""
     blur_faces: bool = False
-    """Faces in the overlay video are made unrecognisable."""
+    """Faces in the overlay video and in the picture are made unrecognisable."""
     start: float = 0.0
     """Seconds at which tracking began (--start): time 0 of the overlay video."""
     model: str = ""
     """Name of the model, for the pictures' captions."""
     window_rate_hz: float | None = None
     """Rate of the model's window; None where it is the last frames, whatever their rate."""
-    attention: bool = False
-    """JSON lines and Parquet have the fields of tracker.sinks.records.ATTENTION."""
+    extras: tuple[Extra, ...] = ()
+    """Further columns: see tracker.sinks.records.EXTRAS."""
 
 
 class Sink(ABC):
@@ -77,37 +78,50 @@ def open_sink(kind: str, path: Path | str, context: SinkContext) -> Sink:
 def _open_csv(path: Path, context: SinkContext) -> Sink:
     from tracker.sinks.records import CsvSink
 
-    return CsvSink(path, context.columns)
+    return CsvSink(path, context.columns, context.extras)
 
 
 def _open_jsonl(path: Path, context: SinkContext) -> Sink:
     from tracker.sinks.records import JsonLinesSink
 
-    return JsonLinesSink(path, context.columns, context.attention)
+    return JsonLinesSink(path, context.columns, context.extras)
 
 
 def _open_parquet(path: Path, context: SinkContext) -> Sink:
     from tracker.sinks.parquet import ParquetSink
 
-    return ParquetSink(path, context.columns, context.attention)
+    return ParquetSink(path, context.columns, context.extras)
 
 
 def _open_video(path: Path, context: SinkContext) -> Sink:
-    from tracker.overlay import Overlay
+    from tracker.drawing.overlay import Overlay
     from tracker.sinks.video import VideoSink
 
     return VideoSink(path, context, Overlay(blur_faces=context.blur_faces).draw)
 
 
+def _open_picture(path: Path, context: SinkContext) -> Sink:
+    from tracker.drawing.overlay import Overlay
+    from tracker.sinks.video import VideoSink
+
+    return VideoSink(path, context, Overlay(blur_faces=context.blur_faces).picture)
+
+
+def _open_lossless(path: Path, context: SinkContext) -> Sink:
+    from tracker.sinks.video import LOSSLESS, VideoSink
+
+    return VideoSink(path, context, lambda tracked: tracked.frame.image, LOSSLESS)
+
+
 def _open_plot(path: Path, context: SinkContext) -> Sink:
-    from tracker.plots import draw_traces
+    from tracker.drawing.plots import draw_traces
     from tracker.sinks.plot import PlotSink
 
     return PlotSink(path, context, draw_traces)
 
 
 def _open_attention(path: Path, context: SinkContext) -> Sink:
-    from tracker.heatmaps import draw_attention
+    from tracker.drawing.heatmaps import draw_attention
     from tracker.sinks.attention import AttentionSink
 
     return AttentionSink(path, context, draw_attention)
@@ -120,5 +134,7 @@ KINDS: dict[str, Callable[[Path, SinkContext], Sink]] = {
     "video": _open_video,
     "plot": _open_plot,
     "attention": _open_attention,
+    "picture": _open_picture,
+    "lossless": _open_lossless,
 }
 """What open_sink can open."""

@@ -1,15 +1,16 @@
 """Records as Parquet: typed columns, null for what was not measured, streamed in row groups."""
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracker.errors import SinkError
-from tracker.sinks import Columns, Sink
+from tracker.sinks import Columns, Extra, Sink
 from tracker.sinks.files import PartFile
-from tracker.sinks.records import ATTENTION, COLUMNS, Column, Row, column_names, rows
+from tracker.sinks.records import COLUMNS, Column, Row, column_names, extra_columns, rows
 from tracker.types import TrackedFrame
 
 GROUP_ROWS = 4096
@@ -21,10 +22,10 @@ So a full disk still has room for the footer, without which nothing could be rea
 """
 
 
-def schema(columns: Columns, attention: bool = False) -> pa.Schema:
+def schema(columns: Columns, extras: Iterable[Column] = ()) -> pa.Schema:
     """The table's schema: int32, float64 for the timestamp, float32 for other numbers, text; lists of float32."""
     types = [(name, _type(column)) for name, column in zip(column_names(columns), COLUMNS, strict=True)]
-    more = [(column.name, _type(column)) for column in ATTENTION if attention]
+    more = [(column.name, _type(column)) for column in extras]
     return pa.schema(types + more)
 
 
@@ -39,9 +40,9 @@ def _type(column: Column) -> pa.DataType:
 class ParquetSink(Sink):
     """Rows are held until a row group is full; finish and abort write what is held, and the footer."""
 
-    def __init__(self, path: Path, columns: Columns, attention: bool = False) -> None:
-        self._choices = columns, attention
-        self._schema = schema(columns, attention)
+    def __init__(self, path: Path, columns: Columns, extras: Iterable[Extra] = ()) -> None:
+        self._choices = columns, extra_columns(extras)
+        self._schema = schema(*self._choices)
         self._rows: list[Row] = []
         self._groups = 0
         self._file = PartFile(path)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tracker.errors import SinkError
 from tracker.sinks import Sink, SinkContext
 from tracker.sinks.files import PartFile
 from tracker.types import AffectSample, TrackedFrame
@@ -20,7 +19,7 @@ GAP_S, GAP_STEPS, GAP_BINS = 0.25, 1.5, 2.5
 """A face away for longer than all three, seconds, usual steps between its samples and bins, breaks its line."""
 
 Draw = Callable[[Mapping[int, np.ndarray], tuple[float, float], str, str], bytes]
-"""Curves, span, title and caption to a picture: tracker.plots.draw_traces."""
+"""Curves, span, title and caption to a picture: tracker.drawing.plots.draw_traces."""
 
 
 class Trace:
@@ -106,7 +105,7 @@ class PlotSink(Sink):
     def abort(self) -> None:
         """Draw what there is; it stays under the temporary name."""
         if not self._file.closed:
-            with contextlib.suppress(SinkError):
+            with contextlib.suppress(Exception):
                 self._file.write(self._picture())
             self._file.abort()
 

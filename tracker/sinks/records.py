@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from tracker.sinks import Columns, Sink
+from tracker.sinks import Columns, Extra, Sink
 from tracker.sinks.files import open_output
 from tracker.types import QUADRANTS, AffectSample, Face, TrackedFrame
 
@@ -61,8 +62,12 @@ pyfeat    the third field's name where there is one; frame counts from 0. timest
 """
 
 ATTENTION: tuple[Column, ...] = (Column("attention", "floats", 4), Column("attention_age", "floats", 6))
-"""Further fields of JSON lines and Parquet, in every convention: the weight of each frame of the window, oldest first,
-and how many seconds before `timestamp` that frame was (null, with the weight 0, where the window has no frame)."""
+"""The weight of each frame of the window, oldest first, and how many seconds before `timestamp` that frame was (null,
+with the weight 0, where the window has no frame). CSV, which has no lists, leaves them out."""
+RELATIVE: tuple[Column, ...] = (Column("valence_rel", "float", 6), Column("arousal_rel", "float", 6))
+"""The smoothed values less those of the face's neutral baseline, in live outputs."""
+EXTRAS: dict[Extra, tuple[Column, ...]] = {"attention": ATTENTION, "relative": RELATIVE}
+"""Further columns, by one name in every convention, behind the others: so those stand where they always do."""
 
 DECIMALS: dict[str, int] = {column.name: column.decimals for column in COLUMNS if column.kind == "float"}
 EMPTY: Row = {column.name: None for column in COLUMNS}
@@ -78,10 +83,15 @@ def first_frame(columns: Columns) -> int:
     return 1 if columns == "openface" else 0
 
 
-def rows(tracked: TrackedFrame, columns: Columns = "affect", attention: bool = False) -> list[Row]:
+def extra_columns(extras: Iterable[Extra]) -> tuple[Column, ...]:
+    """The columns of these extras, in their order."""
+    return tuple(column for extra in extras for column in EXTRAS[extra])
+
+
+def rows(tracked: TrackedFrame, columns: Columns = "affect", extras: Sequence[Column] = ()) -> list[Row]:
     """The rows of one frame: name to int, float (rounded), text, or None for what was not measured.
 
-    attention adds the fields of ATTENTION, each a list of n floats or None.
+    extras, such as RELATIVE or ATTENTION, follow behind the others; those of ATTENTION are lists of n floats.
     """
     frame: Row = {
         "frame": tracked.frame.index + first_frame(columns),
@@ -94,9 +104,9 @@ def rows(tracked: TrackedFrame, columns: Columns = "affect", attention: bool = F
     found = [{**EMPTY, **frame, **_face(face), **_sample(sample)} for face, sample in measured]
     names = column_names(columns)
     table = [dict(zip(names, _rounded(row), strict=True)) for row in found or [{**EMPTY, **frame}]]
-    if not attention:
+    if not extras:
         return table
-    return [{**row, **_attention(sample)} for row, sample in zip(table, tracked.samples or [None], strict=True)]
+    return [{**row, **_extra(sample, extras)} for row, sample in zip(table, tracked.samples or [None], strict=True)]
 
 
 def _face(face: Face) -> Row:
@@ -128,14 +138,14 @@ def _sample(sample: AffectSample) -> Row:
     }
 
 
-def _attention(sample: AffectSample | None) -> Row:
-    if sample is None:
-        return {column.name: None for column in ATTENTION}
-    return {column.name: _list(getattr(sample, column.name), column.decimals) for column in ATTENTION}
+def _extra(sample: AffectSample | None, extras: Sequence[Column]) -> Row:
+    return {column.name: _value(getattr(sample, column.name, None), column.decimals) for column in extras}
 
 
-def _list(values: np.ndarray | None, decimals: int) -> list[float | None] | None:
-    return None if values is None else [_round(value, decimals) for value in values.tolist()]
+def _value(value: np.ndarray | float | None, decimals: int) -> list[float | None] | float | None:
+    if isinstance(value, np.ndarray):
+        return [_round(each, decimals) for each in value.tolist()]
+    return _round(value, decimals)
 
 
 def _rounded(row: Row) -> list[Any]:
@@ -150,16 +160,20 @@ def _round(value: float | None, decimals: int) -> float | None:
 
 
 class CsvSink(Sink):
-    """Comma-separated values, UTF-8, a header line; an empty field is a value that was not measured."""
+    """Comma-separated values, UTF-8, a header line; an empty field is a value that was not measured.
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        self._columns = columns
+    Of the extras it has those that are no lists.
+    """
+
+    def __init__(self, path: Path, columns: Columns, extras: Iterable[Extra] = ()) -> None:
+        flat = tuple(column for column in extra_columns(extras) if column.kind != "floats")
+        self._choices = columns, flat
         self._output = open_output(path)
-        self._output.write(_csv_lines([column_names(columns)]))
+        self._output.write(csv_lines([[*column_names(columns), *(column.name for column in flat)]]))
 
     def write(self, tracked: TrackedFrame) -> None:
         """Add the rows of one frame; they are in the file when this returns."""
-        self._output.write(_csv_lines([row.values() for row in rows(tracked, self._columns)]))
+        self._output.write(csv_lines([row.values() for row in rows(tracked, *self._choices)]))
 
     def finish(self) -> None:
         """Give the file its name."""
@@ -170,20 +184,18 @@ class CsvSink(Sink):
         self._output.abort()
 
 
-def _csv_lines(table: list[Any]) -> bytes:
+def csv_lines(table: Iterable[Iterable[Any]]) -> bytes:
+    """A table as comma-separated lines, UTF-8."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(table)
     return text.getvalue().encode()
 
 
 class JsonLinesSink(Sink):
-    """One JSON object a line, null for what was not measured; the path "-" is standard output.
+    """One JSON object a line, null for what was not measured; the path "-" is standard output."""
 
-    attention adds the fields of ATTENTION.
-    """
-
-    def __init__(self, path: Path, columns: Columns, attention: bool = False) -> None:
-        self._choices = columns, attention
+    def __init__(self, path: Path, columns: Columns, extras: Iterable[Extra] = ()) -> None:
+        self._choices = columns, extra_columns(extras)
         self._output = open_output(path)
 
     def write(self, tracked: TrackedFrame) -> None:

@@ -5,15 +5,18 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tracker.config import OVERLAY_SUFFIX, SourceOptions
 from tracker.errors import SourceError
 from tracker.types import Frame, SourceInfo, SourceReport
 
+if TYPE_CHECKING:
+    from tracker.sources.readahead import Reader
+
 PICTURE = re.compile(r"\.(bmp|jp2|jpe?g|p[bgnp]m|png|tiff?|webp)", re.IGNORECASE)
 VIDEO = re.compile(r"\.(3gp|asf|avi|flv|gif|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|mxf|ogv|ts|vob|webm|wmv|y4m)", re.IGNORECASE)
-LIVE = ("camera:", "rtsp://", "rtsps://", "rtmp://", "rtp://", "udp://", "srt://")
+LIVE = ("camera:", "rtsp://", "rtsps://", "rtmp://", "rtmps://", "rtp://", "udp://", "tcp://", "srt://")
 URLS = ("http://", "https://")
 
 
@@ -46,17 +49,22 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     """
     from tracker.sources.readahead import ReadAhead
 
-    uri, options = str(uri), options or SourceOptions()
+    options = options or SourceOptions()
+    return ReadAhead(open_reader(str(uri), options), options.read_ahead)
+
+
+def open_reader(uri: str, options: SourceOptions) -> "Reader":
+    """What open_source reads ahead of, without the thread that does. Raises SourceError."""
     if uri.startswith(LIVE):
-        raise SourceError(f"{uri} is a live source; this version reads files, folders of pictures and standard input")
+        raise SourceError(f"{uri} is a live source; follow it with: affect live {uri}")
     pictures = find_pictures(uri)
     if pictures:
         from tracker.sources.images import ImageReader
 
-        return ReadAhead(ImageReader(uri, pictures, options), options.read_ahead)
+        return ImageReader(uri, pictures, options)
     from tracker.sources.video import VideoReader
 
-    return ReadAhead(VideoReader(uri, options), options.read_ahead)
+    return VideoReader(uri, options)
 
 
 def expand_sources(patterns: Sequence[str]) -> list[str]:
@@ -90,6 +98,11 @@ def natural_order(name: str) -> tuple[list[str | int], str]:
     """A sorting key by which frame2 comes before frame10."""
     parts = re.split(r"([0-9]+)", name)
     return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
+
+
+def without_password(uri: str) -> str:
+    """An address as it may be shown: without user and password."""
+    return re.sub(r"(?<=://)[^/?#]*@", "", uri)
 
 
 def _expand(pattern: str) -> list[str]:

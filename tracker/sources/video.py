@@ -1,34 +1,35 @@
 """Video files, URLs and standard input through PyAV; no PyAV type leaves this module."""
 
 import math
-import sys
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
 import av
 import av.error
-import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from tracker.config import SourceOptions
 from tracker.errors import SourceError
 from tracker.sources.clock import StreamClock
+from tracker.sources.container import (
+    DECLARED,
+    ToRgb,
+    duration_of,
+    is_file,
+    name_of,
+    open_container,
+    rate_of,
+    reason,
+    seconds,
+    video_stream,
+)
 from tracker.sources.tally import Tally
-from tracker.sources.turn import Turn, turn_of
 from tracker.types import Frame, SourceInfo, SourceReport
 
 SEEKABLE = {"mov", "matroska"}
 """Containers whose index and timestamps make a seek exact; the others are decoded from their beginning."""
-DECLARED = {"mov", "matroska", "avi", "flv", "asf"}
-"""Containers whose header says how long they are; elsewhere FFmpeg only guesses, and a missing end cannot be seen."""
 READ_ERRORS = 8
 """Damaged places in a row after which reading stops."""
-URL_TIMEOUT_S = 20.0
-MOST_HZ = 1000
-"""A higher average frame rate is none: the container tells the rate of its clock instead."""
 
 
 class VideoReader:
@@ -40,15 +41,14 @@ class VideoReader:
     def __init__(self, uri: str, options: SourceOptions) -> None:
         self._uri = uri
         self._options = options
-        self._to_rgb = VideoReformatter()
+        self._to_rgb = ToRgb(uri)
         self._open()
         self._pictures = self._in_range()
         try:
             first = next(self._pictures, None)
             if first is None:
                 raise SourceError(self._why_empty())
-            self._turn = _turn_of(first[0])
-            self._first = [Frame(self._image(first[0]), first[1], 0)]
+            self._first = [Frame(self._to_rgb(first[0]), first[1], 0)]
             self.info = self._describe()
         except BaseException:
             self.close()
@@ -58,7 +58,7 @@ class VideoReader:
         """The frames of the range, upright; index counts from 0, time is that of the whole stream."""
         yield self._first.pop()
         for index, (picture, time) in enumerate(self._pictures, start=1):
-            yield Frame(self._image(picture), time, index)
+            yield Frame(self._to_rgb(picture), time, index)
 
     def report(self) -> SourceReport:
         """What has been decoded until now; final after the last frame."""
@@ -70,9 +70,9 @@ class VideoReader:
         self._container.close()
 
     def _open(self) -> None:
-        self._container = _open_container(self._uri)
+        self._container = open_container(self._uri)
         try:
-            self._stream = _video_stream(self._container, self._uri)
+            self._stream = video_stream(self._container, self._uri)
         except SourceError:
             self._container.close()
             raise
@@ -81,7 +81,7 @@ class VideoReader:
         self._time_base = self._stream.time_base or Fraction(1, av.time_base)
         self._formats = set(self._container.format.name.split(","))
         declared_end = _declared_end(self._container, self._stream) if self._formats & DECLARED else -math.inf
-        self._tally = Tally(_rate_hz(self._stream), _duration(self._container, self._stream), declared_end)
+        self._tally = Tally(rate_of(self._stream), duration_of(self._container, self._stream), declared_end)
 
     def _in_range(self) -> Generator[tuple[av.VideoFrame, float], None, None]:
         end = math.inf if self._options.end is None else self._options.end
@@ -111,7 +111,7 @@ class VideoReader:
 
     def _seek(self, start: float) -> bool:
         stream = self._stream
-        if start <= 0 or stream.start_time is None or not self._formats & SEEKABLE or not _is_file(self._uri):
+        if start <= 0 or stream.start_time is None or not self._formats & SEEKABLE or not is_file(self._uri):
             return False
         try:
             self._container.seek(stream.start_time + int(start / self._time_base), stream=stream)
@@ -166,7 +166,7 @@ class VideoReader:
             except (av.error.FFmpegError, OSError) as error:
                 errors += 1
                 if errors > READ_ERRORS or not isinstance(error, av.error.InvalidDataError):
-                    self._tally.error = _reason(error)
+                    self._tally.error = reason(error)
                     return
 
     def _note_end(self, packet: av.Packet) -> None:
@@ -177,7 +177,7 @@ class VideoReader:
             self._tally.reached = max(self._tally.reached, end)
 
     def _why_empty(self) -> str:
-        name, options, duration = _name(self._uri), self._options, self._tally.duration
+        name, options, duration = name_of(self._uri), self._options, self._tally.duration
         if not self._tally.received:
             cause = self._tally.error or "it is empty or damaged"
             return f"{name} has a video stream, but no frame of it can be decoded; {cause}"
@@ -189,7 +189,7 @@ class VideoReader:
         image, stream = self._first[0].image, self._stream
         return SourceInfo(
             uri=self._uri,
-            kind="video" if _is_file(self._uri) else "stream",
+            kind="video" if is_file(self._uri) else "stream",
             width=image.shape[1],
             height=image.shape[0],
             rate_hz=self._tally.rate_hz,
@@ -197,7 +197,7 @@ class VideoReader:
             duration=self._tally.duration,
             time_base=f"{self._time_base.numerator}/{self._time_base.denominator}",
             codec=stream.codec_context.name,
-            rotation=self._turn.clockwise,
+            rotation=self._to_rgb.turn.clockwise,
         )
 
     def _expected_frames(self) -> int | None:
@@ -209,82 +209,6 @@ class VideoReader:
             return None
         return max(1, round((min(ends) - (start or 0.0)) * self._tally.rate_hz))
 
-    def _image(self, picture: av.VideoFrame) -> np.ndarray:
-        try:
-            return self._turn.upright(self._to_rgb.reformat(picture, format="rgb24").to_ndarray())
-        except (av.error.FFmpegError, ValueError) as error:
-            raise SourceError(f"{_name(self._uri)}: a frame in {picture.format.name} cannot be made RGB") from error
-
-
-def _open_container(uri: str) -> av.container.InputContainer:
-    options: dict[str, Any] = {"metadata_errors": "replace"}
-    if "://" in uri:
-        options["timeout"] = URL_TIMEOUT_S
-    try:
-        return av.open(_medium(uri), **options)
-    except (av.error.InvalidDataError, EOFError) as error:
-        raise SourceError(_why_not_video(uri)) from error
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"{_name(uri)} cannot be opened: {_reason(error)}") from error
-
-
-def _medium(uri: str) -> Any:
-    if uri == "-":
-        if sys.stdin.isatty():
-            raise SourceError("standard input is a terminal; pipe a video into it, or name a file")
-        return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-    return uri if "://" in uri else f"file:{uri}"
-
-
-def _why_not_video(uri: str) -> str:
-    hint = "a video (mp4, mov, mkv, webm, avi, ...) was expected; the file may be truncated or of another kind"
-    if uri == "-":
-        hint = "a video was expected whose index comes first (mkv, ts, or mp4 with -movflags faststart)"
-    elif _is_file(uri) and not Path(uri).stat().st_size:
-        hint = "the file is empty (0 bytes)"
-    return f"{_name(uri)} cannot be read as a video; {hint}"
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error).lower()
-
-
-def _is_file(uri: str) -> bool:
-    return uri != "-" and Path(uri).is_file()
-
-
-def _name(uri: str) -> str:
-    return "standard input" if uri == "-" else uri
-
-
-def _video_stream(container: av.container.InputContainer, uri: str) -> av.VideoStream:
-    cover = av.stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
-    if not container.streams or container.format.name == "tty":
-        raise SourceError(_why_not_video(uri))
-    if not streams:
-        kinds = sorted({"cover art" if stream.type == "video" else stream.type for stream in container.streams})
-        raise SourceError(f"{_name(uri)} has no video stream; it holds only {', '.join(kinds)}")
-    if streams[0].codec_context is None:
-        raise SourceError(f"{_name(uri)} has a video stream in a codec that this FFmpeg cannot decode")
-    return streams[0]
-
-
-def _rate_hz(stream: av.VideoStream) -> float | None:
-    """The average, or FFmpeg's guess where that is but the clock's own rate (mkv without a default duration)."""
-    average, guessed = stream.average_rate, stream.guessed_rate
-    if stream.start_time is None or (average and average > MOST_HZ):
-        average = guessed or average
-    return float(average) if average else None
-
-
-def _duration(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
-    if stream.duration:
-        return _seconds(stream.duration, stream)
-    if not container.duration:
-        return None
-    return (container.duration - max(container.start_time or 0, 0)) / av.time_base
-
 
 def _declared_end(container: av.container.InputContainer, stream: av.VideoStream) -> float:
     """Where the container says that the video (or all that is in it) ends, in seconds on its own clock; -inf: nowhere.
@@ -292,14 +216,5 @@ def _declared_end(container: av.container.InputContainer, stream: av.VideoStream
     A duration of the whole (mkv, flv) counts from 0; where it should count from the start, it errs on the mild side.
     """
     if stream.duration:
-        return _seconds((stream.start_time or 0) + stream.duration, stream)
+        return seconds((stream.start_time or 0) + stream.duration, stream)
     return container.duration / av.time_base if container.duration else -math.inf
-
-
-def _seconds(stamp: int, stream: av.VideoStream) -> float:
-    return float(stamp * stream.time_base) if stream.time_base else 0.0
-
-
-def _turn_of(picture: av.VideoFrame) -> Turn:
-    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
-    return Turn() if matrix is None else turn_of(np.frombuffer(matrix, np.int32).tolist())

@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
+from tracker.drawing.plots import DPI, GRID, STYLE, WORDS
 from tracker.errors import SinkError
-from tracker.plots import DPI, GRID, STYLE, WORDS
 from train.files import write_whole
 
 PANELS = {"rmse": "RMSE", "ccc": "CCC", "trembling": "trembling"}

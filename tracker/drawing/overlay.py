@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tracker.config import FACE_COLOURS
-from tracker.marks import (
+from tracker.drawing.marks import (
     LEAST_UNIT,
     MUTED,
     PAD,
@@ -59,34 +59,52 @@ class FaceMemory:
 
 
 class Overlay:
-    """Draws tracked frames in the order of their times; remembers the faces of the last TRAIL_S seconds."""
+    """Draws tracked frames in the order of their times; remembers the faces of the last TRAIL_S seconds.
 
-    def __init__(self, blur_faces: bool = False) -> None:
+    Without circumplexes it draws boxes and labels alone.
+    """
+
+    def __init__(self, blur_faces: bool = False, circumplexes: bool = True) -> None:
         self._blur_faces = blur_faces
+        self._steps = (self._draw_face, self._draw_circumplex) if circumplexes else (self._draw_face,)
         self._memory: dict[int, FaceMemory] = {}
 
     def draw(self, tracked: TrackedFrame) -> np.ndarray:
         """A copy of the frame, (H, W, 3) uint8 RGB, with each face's box, label and circumplex."""
         image = tracked.frame.image.copy()
-        self._remember(tracked)
-        self._forget(tracked.frame.time)
-        if self._blur_faces:
-            self._blur(image, tracked.frame.time)
+        self.draw_on(image, tracked)
+        return image
+
+    def picture(self, tracked: TrackedFrame) -> np.ndarray:
+        """A copy of the frame without marks, its faces unrecognisable where that was asked for; in place of draw."""
+        image = tracked.frame.image.copy()
+        self._take(image, tracked)
+        return image
+
+    def draw_on(self, image: np.ndarray, tracked: TrackedFrame, margins: tuple[int, int] = (0, 0)) -> None:
+        """Draw on an image (H, W, 3) uint8 RGB in which the boxes lie; its margins (x, y) px are not blurred."""
+        self._take(image, tracked, margins)
         taken = [rect(face.box) for face in tracked.faces]
-        for step in (self._draw_face, self._draw_circumplex):
+        for step in self._steps:
             for face, sample in zip(tracked.faces, tracked.samples, strict=True):
                 taken.append(step(image, face, sample, taken))
-        return image
 
     def reset(self) -> None:
         """Forget all faces, as for a new source."""
         self._memory.clear()
 
+    def _take(self, image: np.ndarray, tracked: TrackedFrame, margins: tuple[int, int] = (0, 0)) -> None:
+        """Remember the faces, and make them unrecognisable where that was asked for."""
+        self._remember(tracked)
+        self._forget(tracked.frame.time)
+        if self._blur_faces:
+            self._blur(image, tracked.frame.time, margins)
+
     def _remember(self, tracked: TrackedFrame) -> None:
         for face, sample in zip(tracked.faces, tracked.samples, strict=True):
             memory = self._memory.setdefault(sample.track_id, FaceMemory())
             memory.box, memory.seen = rect(face.box), tracked.frame.time
-            if _measured(sample):
+            if measured(sample):
                 memory.trail.append((tracked.frame.time, sample.valence_smooth, sample.arousal_smooth))
 
     def _forget(self, now: float) -> None:
@@ -95,10 +113,13 @@ class Overlay:
                 memory.trail.popleft()
         self._memory = {k: memory for k, memory in self._memory.items() if 0 <= now - memory.seen <= TRAIL_S}
 
-    def _blur(self, image: np.ndarray, now: float) -> None:
+    def _blur(self, image: np.ndarray, now: float, margins: tuple[int, int]) -> None:
+        (x, y), (height, width) = margins, image.shape[:2]
+        picture = image[y : height - y, x : width - x]
         for memory in self._memory.values():
             if now - memory.seen <= BLUR_HOLD_S:
-                blur_face(image, memory.box)
+                x0, y0, x1, y1 = memory.box
+                blur_face(picture, (x0 - x, y0 - y, x1 - x, y1 - y))
 
     def _draw_face(self, image: np.ndarray, face: Face, sample: AffectSample, taken: list[Rect]) -> Rect:
         """The box and the label; returns the label's plate."""
@@ -135,9 +156,32 @@ def affect_words(valence: float, arousal: float) -> str:
     return QUADRANT_WORDS[("p" if valence >= 0 else "n") + ("p" if arousal >= 0 else "n")]
 
 
+def id_colour(track_id: int) -> Colour:
+    """The colour of a face's id, RGB."""
+    return FACE_COLOURS[track_id % len(FACE_COLOURS)]
+
+
 def face_colour(sample: AffectSample) -> Colour:
     """The colour of a face's id, RGB; a muted grey where the quality is low."""
-    return MUTED if sample.status == "low_quality" else FACE_COLOURS[sample.track_id % len(FACE_COLOURS)]
+    return MUTED if sample.status == "low_quality" else id_colour(sample.track_id)
+
+
+def signed(value: float) -> str:
+    """A value of [-2, 2] with its sign and two decimals, as wide as any other; a dash where there is none."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "\N{EN DASH}"
+
+
+def words(sample: AffectSample) -> str:
+    """What a sample says, in words: of its quadrant, or why there is none."""
+    if not measured(sample):
+        return "not measured"
+    low = sample.status == "low_quality"
+    return "low quality" if low else affect_words(sample.valence_smooth, sample.arousal_smooth)
+
+
+def measured(sample: AffectSample) -> bool:
+    """Whether a sample has smoothed values."""
+    return math.isfinite(sample.valence_smooth) and math.isfinite(sample.arousal_smooth)
 
 
 def _unit(image: np.ndarray, face: Face) -> float:
@@ -147,17 +191,10 @@ def _unit(image: np.ndarray, face: Face) -> float:
     return max(LEAST_UNIT, round(min(max(width / FACE_PX, LEAST * largest), largest), 1))
 
 
-def _measured(sample: AffectSample) -> bool:
-    return math.isfinite(sample.valence_smooth) and math.isfinite(sample.arousal_smooth)
-
-
 def _lines(sample: AffectSample) -> tuple[str, str]:
     """The label: the id and the smoothed values, and what they mean."""
-    if not _measured(sample):
-        return str(sample.track_id), "not measured"
-    valence, arousal = sample.valence_smooth, sample.arousal_smooth
-    words = "low quality" if sample.status == "low_quality" else affect_words(valence, arousal)
-    return f"{sample.track_id}  V {valence:+.2f}  A {arousal:+.2f}", words
+    values = f"  V {signed(sample.valence_smooth)}  A {signed(sample.arousal_smooth)}" if measured(sample) else ""
+    return f"{sample.track_id}{values}", words(sample)
 
 
 def _runs(trail: deque[Point]) -> Iterator[list[Point]]:

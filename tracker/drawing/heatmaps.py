@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from tracker.plots import (
+from tracker.drawing.plots import (
     AXES,
     DPI,
     GRID,

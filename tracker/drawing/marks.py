@@ -9,25 +9,30 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from tracker.drawing import letters
+
 UNIT_SIDE_PX = 360
 LEAST_UNIT = 0.4
 """Below it nothing could be read: on smaller frames the marks do not shrink further."""
 RADIUS, LEAST_RADIUS = 40, 18
 MARGIN, LEAST_MARGIN = 13, 9
 """Radius of the unit circle, and the margin about it that holds the names of the axes."""
-PAD, TEXT, LEAST_TEXT = 6, 0.46, 0.33
+PAD, TEXT_PX, LEAST_TEXT_PX = 6, 13.2, 9
+AXIS_PX, LEAST_AXIS_PX = 9.5, 8
+"""Letters of a label and of an axis."""
 
 PLATE = (18, 20, 24)
 PLATE_OPACITY = 0.68
 INK = (240, 242, 245)
 MUTED = (176, 181, 188)
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 SUBPIXEL = 4
 """Bits of a pixel's fraction that OpenCV's drawing takes."""
 BLUR_CELLS = 8
 """What is left of a blurred face: so many cells across."""
 
 Colour = tuple[int, int, int]
+Ink = tuple[int, ...]
+"""A value for each channel of an image."""
 Rect = tuple[int, int, int, int]
 """x0, y0, x1, y1 px; x1 and y1 lie outside."""
 Point = tuple[float, float, float]
@@ -75,21 +80,28 @@ def _cut_inside(image: np.ndarray, a: Rect) -> Rect:
     return max(0, a[0]), max(0, a[1]), min(width, a[2]), min(height, a[3])
 
 
-def blend(image: np.ndarray, place: Rect, colour: np.ndarray | Colour, opacity: np.ndarray | float) -> None:
-    """Lay a colour, or a picture (h, w, 3) of the place's size, over the image; opacity in [0, 1] or (h, w) of it."""
+def blend(image: np.ndarray, place: Rect, colour: np.ndarray | Ink, opacity: np.ndarray | float) -> None:
+    """Lay a colour, or a picture (h, w, C) of the place's size, over the image; opacity in [0, 1] or (h, w) of it."""
     x0, y0, x1, y1 = _cut_inside(image, place)
     if x0 >= x1 or y0 >= y1:
         return
-    cut = np.s_[y0 - place[1] : y1 - place[1], x0 - place[0] : x1 - place[0]]
-    over = colour[cut] if isinstance(colour, np.ndarray) else np.array(colour, np.float32)
-    share = opacity[cut][..., None] if isinstance(opacity, np.ndarray) else np.float32(opacity)
-    part = image[y0:y1, x0:x1]
-    part[:] = part + (over - part) * share + 0.5
+    cut, part = np.s_[y0 - place[1] : y1 - place[1], x0 - place[0] : x1 - place[0]], image[y0:y1, x0:x1]
+    rows = part.reshape(y1 - y0, -1)  # channels side by side: numpy is slow along an axis of three
+    over = colour[cut] if isinstance(colour, np.ndarray) else np.full(part.shape, colour, np.float32)
+    share = np.repeat(opacity[cut], image.shape[2], 1) if isinstance(opacity, np.ndarray) else np.float32(opacity)
+    part[:] = (rows + (over.reshape(rows.shape) - rows) * share + np.float32(0.5)).reshape(part.shape)
+
+
+def write(image: np.ndarray, spot: tuple[float, float], text: str, px: int, colour: Ink, align: float = 0.0) -> None:
+    """A line of text: spot (x, y) is the middle of its capitals' height, at its left (align 0) to its right end (1)."""
+    ink = letters.ink(text, px)
+    x, y = round(spot[0] - align * ink.shape[1]), round(spot[1] - letters.capital_middle(px))
+    blend(image, (x, y, x + ink.shape[1], y + ink.shape[0]), colour, ink)
 
 
 @lru_cache(maxsize=64)
-def _plate(width: int, height: int, radius: int) -> np.ndarray:
-    """Opacity (height, width) float32 of a plate with rounded, smooth corners."""
+def rounded(width: int, height: int, radius: int, opacity: float = 1.0) -> np.ndarray:
+    """(height, width) float32: the opacity within a rectangle with rounded, smooth corners, 0 outside."""
     mask = np.zeros((4 * height, 4 * width), np.uint8)
     r = 4 * max(1, min(radius, (width - 1) // 2, (height - 1) // 2))
     cv2.rectangle(mask, (r, 0), (4 * width - r - 1, 4 * height - 1), (255,), -1)
@@ -97,7 +109,7 @@ def _plate(width: int, height: int, radius: int) -> np.ndarray:
     for x in (r, 4 * width - r - 1):
         for y in (r, 4 * height - r - 1):
             cv2.circle(mask, (x, y), r, (255,), -1)
-    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) * (PLATE_OPACITY / 255)
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) * (opacity / 255)
 
 
 def draw_box(image: np.ndarray, box: Rect, colour: Colour, unit: float) -> None:
@@ -116,27 +128,25 @@ def draw_box(image: np.ndarray, box: Rect, colour: Colour, unit: float) -> None:
 
 def label_size(lines: tuple[str, ...], unit: float) -> tuple[int, int]:
     """(height, width) of the plate for lines of text; the width in steps, so that it does not tremble."""
-    (scale, stroke, height), pad = _text(unit), round(PAD * unit)
-    width = max(cv2.getTextSize(text, FONT, scale, stroke)[0][0] for text in lines)
-    step = 3 * pad
+    (px, height), pad = _text(unit), round(PAD * unit)
+    width, step = max(letters.width(text, px) for text in lines), 3 * pad
     return height * len(lines) + pad, (width + 3 * pad + step - 1) // step * step
 
 
 def draw_label(image: np.ndarray, place: Rect, lines: tuple[str, ...], colour: Colour, unit: float) -> None:
     """Lines of text on a plate with a stripe of colour; the first line is bright, the others muted."""
-    (scale, stroke, height), pad = _text(unit), round(PAD * unit)
+    (px, height), pad = _text(unit), round(PAD * unit)
     x0, y0, x1, y1 = place
-    blend(image, place, PLATE, _plate(x1 - x0, y1 - y0, pad))
+    blend(image, place, PLATE, rounded(x1 - x0, y1 - y0, pad, PLATE_OPACITY))
     blend(image, (x0, y0 + pad, x0 + max(2, pad // 3), y1 - pad), colour, 1.0)
     for row, text in enumerate(lines):
-        corner = (x0 + 2 * pad, y0 + pad // 2 + round(height * (row + 0.76)))
-        cv2.putText(image, text, corner, FONT, scale, MUTED if row else INK, stroke, cv2.LINE_AA)
+        write(image, (x0 + 2 * pad, y0 + pad / 2 + height * (row + 0.5)), text, px, MUTED if row else INK)
 
 
-def _text(unit: float) -> tuple[float, int, int]:
-    """The label's font scale, stroke and line height."""
-    scale, stroke = max(LEAST_TEXT, TEXT * unit), _stroke(1.1 * unit)
-    return scale, stroke, round(1.75 * cv2.getTextSize("0", FONT, scale, stroke)[0][1])
+def _text(unit: float) -> tuple[int, int]:
+    """The size of the label's letters and the height of its lines."""
+    px = round(max(LEAST_TEXT_PX, TEXT_PX * unit))
+    return px, round(1.36 * px)
 
 
 def _stroke(width: float) -> int:
@@ -173,18 +183,12 @@ def _empty_dial(unit: float) -> tuple[np.ndarray, np.ndarray]:
     cv2.circle(ink, (size // 2, size // 2), radius, (165,), line, cv2.LINE_AA)
     cv2.line(ink, (margin, size // 2), (size - margin - 1, size // 2), (80,), line)
     cv2.line(ink, (size // 2, margin), (size // 2, size - margin - 1), (80,), line)
-    _write_centred(ink, "V", (size - margin / 2, size / 2), unit)
-    _write_centred(ink, "A", (size / 2, margin / 2), unit)
+    px = round(max(LEAST_AXIS_PX, AXIS_PX * unit))
+    for name, spot in (("V", (size - margin / 2, size / 2)), ("A", (size / 2, margin / 2))):
+        write(ink[..., None], spot, name, px, (225,), 0.5)
     strength = ink.astype(np.float32)[..., None] / 255
     picture = np.array(PLATE, np.float32) * (1 - strength) + np.array(INK, np.float32) * strength
-    return picture, np.maximum(_plate(size, size, margin), strength[..., 0])
-
-
-def _write_centred(ink: np.ndarray, text: str, centre: tuple[float, float], unit: float) -> None:
-    scale, stroke = max(0.27, 0.33 * unit), _stroke(0.9 * unit)
-    (width, height), _ = cv2.getTextSize(text, FONT, scale, stroke)
-    corner = (round(centre[0] - width / 2), round(centre[1] + height / 2 - 0.5))
-    cv2.putText(ink, text, corner, FONT, scale, (225,), stroke, cv2.LINE_AA)
+    return picture, np.maximum(rounded(size, size, margin, PLATE_OPACITY), strength[..., 0])
 
 
 def draw_trail(image: np.ndarray, place: Rect, runs: list[list[Point]], colour: Colour, unit: float) -> None:
@@ -217,12 +221,13 @@ def blur_face(image: np.ndarray, box: Rect) -> None:
     """Make the ellipse around a box unrecognisable: BLUR_CELLS across are left of it."""
     x0, y0, x1, y1 = box
     dx, dy = round(0.2 * (x1 - x0)), round(0.25 * (y1 - y0))
-    x0, y0, x1, y1 = _cut_inside(image, (x0 - dx, y0 - dy, x1 + dx, y1 + dy))
-    if x0 >= x1 or y0 >= y1:
+    left, top, right, low = _cut_inside(image, (x0 - dx, y0 - dy, x1 + dx, y1 + dy))
+    if left >= right or top >= low:
         return
-    part, (height, width) = image[y0:y1, x0:x1], (y1 - y0, x1 - x0)
+    part, (height, width) = image[top:low, left:right], (low - top, right - left)
     cells = cv2.resize(part, (min(BLUR_CELLS, width), min(BLUR_CELLS, height)), interpolation=cv2.INTER_AREA)
     mask = np.zeros((height, width), np.uint8)
-    axes = (math.ceil(width / 2), math.ceil(height / 2))
-    cv2.ellipse(mask, (width // 2, height // 2), axes, 0, 0, 360, (255,), -1)
+    centre = (x0 + x1) // 2 - left, (y0 + y1) // 2 - top
+    axes = math.ceil((x1 - x0) / 2 + dx), math.ceil((y1 - y0) / 2 + dy)
+    cv2.ellipse(mask, centre, axes, 0, 0, 360, (255,), -1)
     part[mask > 0] = cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)[mask > 0]

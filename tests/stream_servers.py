@@ -1,0 +1,159 @@
+"""Live streams on loopback: MPEG-TS by TCP, HTTP and RTSP, and a webcam's multipart JPEG."""
+
+import io
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import cycle
+
+import av
+import cv2
+import numpy as np
+
+RATE_HZ = 25
+STEP = 6
+"""Grey levels from one frame to the next: a picture tells its number, modulo 40."""
+ENDED = threading.Event()
+"""Never set: what a server that hangs waits for."""
+
+
+def transport_stream(frames: int) -> list[bytes]:
+    """MPEG-TS of so many frames at 25 Hz: the bytes of each frame (the header's with the first)."""
+    out, pieces = io.BytesIO(), []
+    with av.open(out, "w", format="mpegts", options={"flush_packets": "1"}) as container:
+        stream = container.add_stream("mpeg2video", rate=RATE_HZ)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64, 48, "yuv420p", 5
+        for number in range(frames):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), STEP * (number % 40), np.uint8), "rgb24")
+            picture.pts = number
+            container.mux(stream.encode(picture))
+            pieces.append(out.getvalue())
+            out.seek(0)
+            out.truncate()
+        container.mux(stream.encode(None))
+    return [*pieces[:-1], pieces[-1] + out.getvalue()]
+
+
+def number_in(image: np.ndarray) -> int:
+    """Which frame (modulo 40) a picture of transport_stream is."""
+    return round(float(image.mean()) / STEP)
+
+
+class Server:
+    """Answers connection after connection on a free port of 127.0.0.1, each by the next of its plays, again and again.
+
+    A play is given the connection and sends until it returns, which hangs up; it is broken off by close().
+    """
+
+    def __init__(self, *plays: Callable[[socket.socket], None]) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._plays = cycle(plays)
+        self._connections: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._connections.append(connection)
+            threading.Thread(target=self._play, args=(connection, next(self._plays)), daemon=True).start()
+
+    def _play(self, connection: socket.socket, play: Callable[[socket.socket], None]) -> None:
+        try:
+            with connection:
+                play(connection)
+        except OSError:
+            pass
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._connections:
+            connection.close()
+
+
+def paced(pieces: list[bytes]) -> Iterator[bytes]:
+    """The pieces, each when its frame's time has come; the first second at once, as servers do with what they hold."""
+    begin = time.monotonic() - 1.0
+    for number, piece in enumerate(pieces):
+        time.sleep(max(0.0, begin + number / RATE_HZ - time.monotonic()))
+        yield piece
+
+
+def sends(pieces: list[bytes], then_hangs: bool = False) -> Callable[[socket.socket], None]:
+    """Bare MPEG-TS at its pace."""
+
+    def play(connection: socket.socket) -> None:
+        for piece in paced(pieces):
+            connection.sendall(piece)
+        if then_hangs:
+            ENDED.wait()
+
+    return play
+
+
+def answers(head: str, play: Callable[[socket.socket], None] | None = None) -> Callable[[socket.socket], None]:
+    """HTTP's answer to whatever was asked: a status line and headers, then what `play` sends."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
+        if play is not None:
+            play(connection)
+
+    return answer
+
+
+def multipart_jpegs(period_s: float) -> Callable[[socket.socket], None]:
+    """What a webcam's HTTP server sends: a JPEG now and then, without a timestamp."""
+    jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 99, np.uint8))[1].tobytes()
+    part = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(jpeg), jpeg)
+
+    def play(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(part)
+            time.sleep(period_s)
+
+    return answers("HTTP/1.0 200 OK\nContent-Type: multipart/x-mixed-replace; boundary=frame", play)
+
+
+SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=test\r\nt=0 0\r\nm=video 0 RTP/AVP 33\r\na=control:track1\r\n"
+TS_IN_RTP = 7 * 188
+
+
+def rtsp(pieces: list[bytes], then_hangs: bool = False) -> Callable[[socket.socket], None]:
+    """An RTSP server that sends MPEG-TS by RTP, interleaved with RTSP on the same TCP connection."""
+
+    def play(connection: socket.socket) -> None:
+        while (request := connection.recv(4096).decode()) and not request.startswith("PLAY"):
+            connection.sendall(_rtsp_answer(request))
+        connection.sendall(_rtsp_answer(request))
+        sequence = 0
+        for frame, piece in enumerate(paced(pieces)):
+            for begin in range(0, len(piece), TS_IN_RTP):
+                header = struct.pack(">BBHII", 0x80, 33, sequence % 65536, frame * 90000 // RATE_HZ, 7)
+                packet = header + piece[begin : begin + TS_IN_RTP]
+                connection.sendall(struct.pack(">cBH", b"$", 0, len(packet)) + packet)
+                sequence += 1
+        if then_hangs:
+            ENDED.wait()
+
+    return play
+
+
+def _rtsp_answer(request: str) -> bytes:
+    number = request.partition("CSeq:")[2].split()[0]
+    head = f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\nSession: 1\r\n"
+    if request.startswith("DESCRIBE"):
+        return f"{head}Content-Type: application/sdp\r\nContent-Length: {len(SDP)}\r\n\r\n{SDP}".encode()
+    if request.startswith("SETUP"):
+        head += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+    return f"{head}\r\n".encode()

@@ -1,0 +1,69 @@
+"""A live run: one thread captures, one tracks, the main thread shows the window and hears the keys."""
+
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+
+from tracker.config import LiveConfig
+from tracker.engine import Engine
+from tracker.interrupt import Interrupt
+from tracker.live.console import ProgressLine, Screen
+from tracker.live.notices import Notices
+from tracker.live.run import Live, LiveReport
+from tracker.live.takes import check_takes, live_extras
+from tracker.live.window import Window
+from tracker.outlets import OutletContext, open_outlets
+from tracker.sources.live import LiveSource, open_live
+from tracker.types import TrackedFrame
+
+__all__ = ["LiveReport", "run_live"]
+
+Callback = Callable[[TrackedFrame], None]
+
+
+def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks: Sequence[Callback] = ()) -> LiveReport:
+    """Track a live source until it ends, its user ends it (q, Ctrl-C, SIGTERM), or config.duration is over.
+
+    Each callback is called with the newest tracked frame by a thread of its own: a slow one misses frames. What ended
+    the run early stands in the report's error; recordings are complete in any case. Raises AffectError for what cannot
+    be opened at all.
+    """
+    config, notices = config or LiveConfig(), Notices()
+    check_takes(config)
+    with ExitStack() as stack:
+        window = None if config.headless else stack.enter_context(closing(Window(f"affect live {uri}")))
+        source = stack.enter_context(open_live(uri, config.capture, notices.tell))
+        engine = stack.enter_context(Engine(config.model, config.tracker))
+        engine.warm_up(source.info.height, source.info.width)
+        outlets = open_outlets(config.outlets, _outlet_context(source, config, engine), callbacks, notices.tell)
+        for outlet in outlets:
+            stack.callback(outlet.close)
+        live = Live(config, source, engine, outlets, notices)
+        _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
+        return live.report()
+
+
+def _attend(live: Live, view: Screen | ProgressLine) -> None:
+    """Run until the source, the user, a signal or the clock ends it."""
+    asked = threading.Event()
+    with Interrupt(asked, signals=(signal.SIGINT, signal.SIGTERM)) as interrupt, interrupt.held():
+        live.tracking.start()
+        try:
+            while not (live.is_over or asked.is_set() or view.wants_end):
+                view.step()
+        finally:
+            live.tracking.stop()
+
+
+def _outlet_context(source: LiveSource, config: LiveConfig, engine: Engine) -> OutletContext:
+    card, tracker = engine.runtime.card, config.tracker
+    return OutletContext(
+        source=source.info.uri,
+        model=card.name,
+        sha256=card.sha256,
+        faces=tracker.faces,
+        max_gap_s=tracker.max_gap_s,
+        columns=config.output.columns,
+        extras=live_extras(config),
+    )

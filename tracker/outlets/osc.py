@@ -1,0 +1,62 @@
+"""Open Sound Control by UDP: a bundle for each frame, one number a message."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+from pythonosc.parsing.osc_types import write_float, write_int, write_string
+
+from tracker.outlets.address import datagrams, parse_address, written
+from tracker.outlets.messages import NUMBERS, OF_FRAME
+from tracker.outlets.outlet import Outlet, OutletContext, Tell
+from tracker.outlets.places import Places
+from tracker.types import Event, TrackedFrame
+
+ROOT = "/affect"
+OF_FACE = tuple(name for name in NUMBERS if name not in OF_FRAME)
+EMPTY_BUNDLE = OscBundleBuilder(IMMEDIATELY).build().dgram
+TAGS = {int: "i", float: "f", str: "s"}
+WRITE: dict[type, Callable[[Any], bytes]] = {int: write_int, float: write_float, str: write_string}
+
+
+class OscOutlet(Outlet):
+    """Sends /affect/frame, /affect/timestamp and /affect/PLACE/COLUMN, and /affect/event; raises SinkError.
+
+    A face keeps its place, from 0, while its id lives; what was not measured is left out.
+    """
+
+    def __init__(self, address: str, context: OutletContext, tell: Tell | None = None) -> None:
+        host, port = parse_address(address, "OSC")
+        self._socket = datagrams(host, port)
+        self._places = Places(context.faces, context.max_gap_s)
+        super().__init__(f"osc {written(host, port)}", tell)
+
+    def _hand_frame(self, tracked: TrackedFrame) -> None:
+        table = self._places.rows(tracked)
+        messages = [osc_message(f"{ROOT}/{name}", table[0][name]) for name in OF_FRAME]
+        for place, row in enumerate(table):
+            messages += [osc_message(f"{ROOT}/{place}/{name}", row[name]) for name in OF_FACE if row[name] is not None]
+        self._socket.send(osc_bundle(messages))
+
+    def _hand_event(self, event: Event) -> None:
+        self._socket.send(osc_message(f"{ROOT}/event", event.name, event.index, event.time))
+
+    def _release(self) -> None:
+        self._socket.close()
+
+
+def osc_bundle(messages: list[bytes]) -> bytes:
+    """A datagram of messages that take effect together, at once."""
+    return b"".join([EMPTY_BUNDLE, *(WRITE[int](len(message)) + message for message in messages)])
+
+
+def osc_message(address: str, *values: int | float | str) -> bytes:
+    """A message of int32, float32 and text. OscMessageBuilder makes the same, four times as slowly."""
+    tags = "".join(TAGS[type(value)] for value in values)
+    return _head(address, tags) + b"".join(WRITE[type(value)](value) for value in values)
+
+
+@lru_cache(maxsize=4096)
+def _head(address: str, tags: str) -> bytes:
+    return write_string(address) + write_string(f",{tags}")

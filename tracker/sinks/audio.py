@@ -1,0 +1,107 @@
+"""The audio of a source, copied into an overlay video as it is."""
+
+import contextlib
+import logging
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.bitstream import BitStreamFilterContext
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Disposition
+
+from tracker.sinks import SinkContext
+
+AUDIO_CODECS = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "vorbis"}
+"""What players take in an MP4; others (PCM above all) are left out with a warning."""
+
+log = logging.getLogger(__name__)
+
+
+class AudioCopy:
+    """The audio packets of the source, as they are, from a start on; times in seconds after that start."""
+
+    def __init__(self, source: InputContainer, copy: AudioStream, start: float) -> None:
+        self._source = source
+        self._copy = copy
+        stream = source.streams.audio[0]
+        self._time_base = stream.time_base or Fraction(1, av.time_base)
+        self._offset = round((_video_start(source) + start) / self._time_base)
+        if start > 0:
+            source.seek(max(0, self._offset), stream=stream)
+        self._packets = self._forward(_unwrapped(source))
+        self._next = next(self._packets, None)
+
+    def until(self, time: float) -> Iterator[Packet]:
+        """The packets that begin before a time and were not given yet."""
+        while self._next is not None and (self._next.pts or 0) * self._time_base < time:
+            self._next.stream = self._copy
+            yield self._next
+            self._next = next(self._packets, None)
+
+    def close(self) -> None:
+        """Close the source."""
+        self._next = None
+        self._packets.close()
+        self._source.close()
+
+    def _forward(self, packets: Iterator[Packet]) -> Generator[Packet, None, None]:
+        """Packets from the start on whose times go forward; they end where the source breaks off."""
+        last = self._offset - 1
+        with contextlib.suppress(av.FFmpegError):
+            for packet in packets:
+                if packet.pts is not None and packet.dts is not None and packet.dts > last:
+                    last = packet.dts
+                    packet.pts -= self._offset
+                    packet.dts -= self._offset
+                    yield packet
+
+
+def _unwrapped(source: InputContainer) -> Iterator[Packet]:
+    """The audio packets, without the headers that AAC has in a transport stream and must not have in MP4."""
+    stream = source.streams.audio[0]
+    packets = source.demux(stream)
+    if stream.codec_context.codec.canonical_name != "aac" or stream.codec_context.extradata:
+        return packets
+    unwrap = BitStreamFilterContext("aac_adtstoasc", stream)
+    return (bare for packet in packets if packet.size for bare in unwrap.filter(packet))
+
+
+def open_audio(context: SinkContext, output: OutputContainer) -> AudioCopy | None:
+    """A copy of the source's audio in output, with a stream added; None where there is none or MP4 does not take it."""
+    if context.info.kind != "video" or not Path(context.source_uri).is_file():
+        return None
+    try:
+        source = av.open(f"file:{context.source_uri}", metadata_errors="replace")
+    except (av.FFmpegError, OSError) as error:
+        log.warning("%s: the overlay video has no audio: %s", context.source_uri, error)
+        return None
+    copy = _add_copy(source, output)
+    if copy is None:
+        source.close()
+        return None
+    return AudioCopy(source, copy, context.start)
+
+
+def _add_copy(source: InputContainer, output: OutputContainer) -> AudioStream | None:
+    if not source.streams.audio:
+        return None
+    stream = source.streams.audio[0]
+    codec = stream.codec_context.codec.canonical_name if stream.codec_context else "an unknown codec"
+    if codec not in AUDIO_CODECS & output.supported_codecs:
+        log.warning(
+            "%s: the overlay video has no audio: MP4 does not take %s", source.name.removeprefix("file:"), codec
+        )
+        return None
+    return output.add_stream_from_template(stream)
+
+
+def _video_start(source: InputContainer) -> float:
+    """Seconds: the video's own time 0, from which the tracker counts."""
+    for stream in source.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return float((stream.start_time or 0) * (stream.time_base or 0))
+    return 0.0
