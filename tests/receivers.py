@@ -10,7 +10,7 @@ from tracked import sample_at, tracked
 from tracker.outlets import Outlet, OutletContext
 from tracker.types import TrackedFrame
 
-CONTEXT = OutletContext("rtsp://me:secret@camera.local/live", "model-S-8", "ab" * 32)
+CONTEXT = OutletContext("rtsp://camera.local/live", "model-S-8", "ab" * 32)
 PATIENCE_S = 15.0
 """How long the tests wait for what should come at once: a busy machine may be late."""
 

@@ -235,6 +235,12 @@ def test_a_password_is_not_shown() -> None:
         open_live("rtsp://me:secret@127.0.0.1:1/x")
 
 
+def test_a_password_goes_no_further_than_the_server() -> None:
+    play = answers("HTTP/1.0 200 OK\nContent-Type: video/mp2t", sends(PIECES))
+    with Server(play) as server, open_live(f"http://me:secret@127.0.0.1:{server.port}/live", PATIENT) as source:
+        assert source.info.uri == f"http://127.0.0.1:{server.port}/live"
+
+
 def test_a_live_pipe_ends_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     file = io.FileIO(reading)

@@ -261,12 +261,6 @@ def test_drops_that_nobody_counted_are_not_told(out: Path) -> None:
     assert read_sheet(the(out, ".meta.json"))["recording"]["dropped"] is None
 
 
-def test_no_password_is_written(out: Path) -> None:
-    record(Take(config(out), replace(CAMERA, uri="rtsp://me:secret@host/door"), ENGINE), frames())
-    assert "secret" not in "".join(path.read_text(errors="replace") for path in out.iterdir())
-    assert read_sheet(the(out, ".meta.json"))["source"]["uri"] == "rtsp://host/door"
-
-
 def test_a_take_of_a_file_does_not_pass_for_what_affect_track_made_of_it(out: Path, sample_clip: Path) -> None:
     record(Take(config(out), replace(CAMERA, uri=str(sample_clip), kind="video"), ENGINE), frames())
     sheet = read_sheet(the(out, ".meta.json"))

@@ -93,7 +93,7 @@ class FaceLandmarker:
                 shapes, scores = self._shapes_and_scores(seen, (width, height))
             self._warm = bool(shapes)
         faces = [_face(shape - (border, border, 0), score) for shape, score in zip(shapes, scores, strict=True)]
-        return sorted(faces, key=lambda face: -_area(face.box))
+        return sorted(faces, key=lambda face: -_area(face.box))[: self.config.faces]  # MediaPipe may give one more
 
     def _shapes_and_scores(self, seen: np.ndarray, size: tuple[int, int]) -> tuple[list[np.ndarray], list[float]]:
         """Landmarks and score of each face; `size` is the width and height that the landmarks' unit stands for."""
