@@ -21,10 +21,13 @@ from stream_servers import RATE_HZ, Server, answers, multipart_jpegs, number_in,
 from tracker.config import CaptureOptions
 from tracker.errors import SourceError
 from tracker.sources import connection
+from tracker.sources.connection import Picture
 from tracker.sources.live import LiveSource, open_live
+from tracker.sources.network import BURST_S, without_burst
 from tracker.types import Frame
 
 PIECES = transport_stream(500)
+PICTURE = av.VideoFrame(16, 16, "gray")
 PATIENT = CaptureOptions(stall_s=20.0)
 HASTY = CaptureOptions(stall_s=1.0, longest_wait_s=0.2)
 
@@ -63,6 +66,15 @@ def test_a_stream_by_its_timestamps(scheme: str, play: Callable[[socket.socket],
     assert frames[0].time == 0.0
     captured = [frame.captured for frame in frames]
     assert captured == sorted(captured) and opened < captured[0] and captured[-1] < time.monotonic()
+
+
+def test_the_burst_after_a_stream_is_back_is_left_out() -> None:
+    burst = [Picture(PICTURE, k / 25, 15.0 + k / 1000) for k in range(100)]
+    steady = [Picture(PICTURE, 4.0 + k / 25, 15.14 + k / 25) for k in range(50)]
+    assert list(without_burst(iter(burst + steady))) == steady
+    endless = [Picture(PICTURE, k / 25, 15.0 + k / 250) for k in range(1000)]
+    assert next(without_burst(iter(endless))).captured == pytest.approx(15.0 + BURST_S, abs=0.01)
+    assert list(without_burst(iter(burst[:1]))) == []
 
 
 def test_a_slow_user_gets_the_newest_frame_and_the_others_are_counted() -> None:

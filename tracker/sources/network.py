@@ -1,18 +1,22 @@
 """Streams from elsewhere, and the live pipe "-": opened again whenever they break off."""
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
+from itertools import pairwise
 from typing import TypeVar
 
 from tracker.ahead import Ahead
 from tracker.config import CaptureOptions
 from tracker.errors import SourceError
-from tracker.sources.connection import Connection, Lost, Unreachable
+from tracker.sources.connection import Connection, Lost, Picture, Unreachable
 from tracker.sources.container import ToRgb, name_of
 from tracker.sources.switch import Switch
 from tracker.types import Frame, SourceInfo, SourceReport
 
 Made = TypeVar("Made")
+BURST_S = 2.0
+"""Longest that old pictures are left out after a stream was opened again."""
 
 
 class StreamFeed:
@@ -67,7 +71,8 @@ class StreamFeed:
     def _connected(self) -> Iterator[Frame]:
         to_rgb = ToRgb(self._name)
         self._timeline.join()
-        for picture, stamp, captured in self._connection.pictures():
+        pictures = self._connection.pictures()
+        for picture, stamp, captured in without_burst(pictures) if self._lost else pictures:
             if self._switch.closed:
                 return
             at = self._timeline.place(stamp, captured)
@@ -117,6 +122,21 @@ class StreamFeed:
             codec=stream.codec_context.name,
             rotation=to_rgb.turn.clockwise,
         )
+
+
+def without_burst(pictures: Iterator[Picture]) -> Iterator[Picture]:
+    """Leave out what a server sends at once when it is asked: old pictures, which come faster than they were taken.
+
+    The first goes too, since nothing tells whether it is one of them; after BURST_S whatever comes is taken.
+    """
+    began = math.inf
+    for before, picture in pairwise(pictures):
+        began = min(began, before.captured)
+        steady = picture.captured - before.captured > (picture.time - before.time) / 2
+        if steady or picture.captured - began > BURST_S:
+            yield picture
+            break
+    yield from pictures
 
 
 class Timeline:
