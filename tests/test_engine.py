@@ -211,6 +211,7 @@ def test_meta_tells_what_ran() -> None:
     meta = json.loads(json.dumps(engine.meta()))
     assert meta["model"] == {"name": "random-attention", "kind": "anclaf", "sha256": "0" * 64, "terms": "none"}
     assert (meta["sequence_length"], meta["window_rate_hz"], meta["device"]) == (16, 25.0, "cpu")
+    assert meta["runtime"] == "torch"
     assert meta["smoothing"]["kind"] == "one-euro"
     assert meta["smoothing"]["lag_ms"] == pytest.approx(engine.step_lag_ms, abs=0.1)
 

@@ -14,7 +14,7 @@ import tracker
 
 ROOT = Path(__file__).parents[1]
 OURS = ("tracker", "nets", "train", "benchmarks")
-HEAVY = {"torch", "mediapipe", "cv2", "av", "numba", "scipy", "matplotlib", "pyarrow"}
+HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "matplotlib", "pyarrow"}
 FOUNDATION = r"tracker\.(types|errors|config)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|smoothing|kernels|overlay|marks|plots|heatmaps)"

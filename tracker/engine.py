@@ -164,7 +164,7 @@ class Engine:
         self._landmarker.close()
 
     def meta(self) -> dict[str, Any]:
-        """What a .meta.json tells of the engine: model, window, smoothing with its lag, device."""
+        """What a .meta.json tells of the engine: model, window, smoothing with its lag, device, runtime."""
         card = self.runtime.card
         return {
             "model": {"name": card.name, "kind": card.kind, "sha256": card.sha256, "terms": card.terms},
@@ -174,6 +174,7 @@ class Engine:
             "quality_limits": asdict(self.config.quality),
             "faces": self.config.faces,
             "device": str(self.runtime.device),
+            "runtime": self.runtime.kind,
         }
 
     def _measure(self, found: Found) -> list[AffectSample]:
@@ -253,7 +254,7 @@ def track(frames: Iterable[Frame], engine: Engine, ahead: int = FRAMES_AHEAD) ->
 
 def _load(model: str | Path, config: TrackerConfig) -> Runtime:
     try:
-        return load_runtime(model, config.device, config.threads)
+        return load_runtime(model, config.device, config.threads, config.runtime)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
 
