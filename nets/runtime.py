@@ -16,6 +16,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 from nets.anclaf import Anclaf
 from nets.checkpoint import CheckpointFault, ModelCard, load
 from nets.onnx.session import Answer, OnnxEncoder, OnnxFault, load_encoder
+from nets.recurrent import RecurrentWeights, recurrent_weights
 
 Kind = Literal["auto", "torch", "onnx"]
 
@@ -47,7 +48,7 @@ class Runtime:
     ) -> None:
         self.card = card
         self.device = torch.device(device)
-        self.feature_width = model.config.feature
+        self.feature_width = self.row_width = model.config.feature
         self.recurrent = model.config.recurrence != "none"
         self.sequence_length = card.sequence_length
         self.window_rate_hz = card.rate_hz
@@ -62,6 +63,15 @@ class Runtime:
     def encode(self, crops: np.ndarray) -> Answer:
         """Crops (B, S, S, C) uint8 to feature (B, F), quadrant probabilities (B, 4) and frame affect (B, 2)."""
         return self._encoder(crops)
+
+    def rows(self, features: np.ndarray) -> np.ndarray:
+        """What combine() reads of features (B, F): themselves."""
+        return features
+
+    def recurrent_weights(self) -> RecurrentWeights | None:
+        """The weights with which combine() can be done without torch; None for a model that does not let it."""
+        recurrence = self._model.combiner.recurrence
+        return None if recurrence is None else recurrent_weights(recurrence)
 
     @torch.inference_mode()
     def combine(self, windows: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

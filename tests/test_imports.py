@@ -17,7 +17,9 @@ OURS = ("tracker", "nets", "train", "benchmarks")
 HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "matplotlib", "pyarrow"}
 FOUNDATION = r"tracker\.(types|errors|config)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
-STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|smoothing|kernels|overlay|marks|plots|heatmaps)"
+STAGES = (
+    rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|recurrence|smoothing|kernels|overlay|marks|plots|heatmaps)"
+)
 SHARED_WITH_TRAINING = rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|plots|engine)"
 DESK = r"tracker\.(faults|interrupt|outputs|recording|batch)"
 """What stands between the command line and the engine: one call of `affect track`, its files and its progress."""
@@ -44,7 +46,7 @@ RULES = [
     Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),
     Rule(r"tracker\.faces\.association", FOUNDATION, ("scipy",)),
     Rule(r"tracker\.faces\..+", FOUNDATION, ("cv2",)),
-    Rule(r"tracker\.ring", rf"{FOUNDATION}|tracker\.kernels"),
+    Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),
     Rule(r"tracker\.smoothing", FOUNDATION),
     Rule(r"tracker\.(overlay|marks)", rf"{FOUNDATION}|tracker\.marks", ("cv2",)),
     Rule(r"tracker\.(plots|heatmaps)", rf"{FOUNDATION}|tracker\.plots", ("matplotlib",)),

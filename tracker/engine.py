@@ -18,8 +18,9 @@ from tracker.faces.association import FaceAssociator
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.pose import head_pose
 from tracker.faces.quality import is_low_quality, picture_quality
+from tracker.recurrence import Combiner, Recurrence
 from tracker.ring import RingBuffer
-from tracker.smoothing import make_smoother, step_lag_ms
+from tracker.smoothing import Smoother, make_smoother, step_lag_ms
 from tracker.types import AffectSample, Face, FaceFeatures, Frame, TrackedFrame
 
 FRAMES_AHEAD = 3
@@ -75,11 +76,11 @@ class Found(NamedTuple):
 
 
 class FaceState:
-    """What is remembered of one face: its window of features and its filter."""
+    """What is remembered of one face: its window and its filter."""
 
-    def __init__(self, runtime: Runtime, length: int, config: TrackerConfig) -> None:
-        self.ring = RingBuffer(length, runtime.feature_width, runtime.window_rate_hz, config.max_gap_s)
-        self.smoother = make_smoother(config.smoothing)
+    def __init__(self, ring: RingBuffer, smoother: Smoother) -> None:
+        self.ring = ring
+        self.smoother = smoother
 
 
 class Engine:
@@ -99,6 +100,7 @@ class Engine:
         self.step_lag_ms = step_lag_ms(self.config.smoothing)
         self.runtime = _load(model, self.config) if isinstance(model, str | Path) else model
         self.sequence_length = _window_length(self.runtime, self.config)
+        self._combiner = _combiner(self.runtime)
         self._template = Template.from_card(self.runtime.card.crop)
         self._associator = FaceAssociator(self.config.max_gap_s)
         self._states: dict[int, FaceState] = {}
@@ -218,10 +220,10 @@ class Engine:
         without = [None] * len(states)
         if not self.runtime.recurrent:
             return features.frame_affect, without, without
-        for state, row in zip(states, features.feature, strict=True):
+        for state, row in zip(states, self._combiner.rows(features.feature), strict=True):
             state.ring.push(time, row)
         windows, valid = zip(*(state.ring.window() for state in states), strict=True)
-        affect, attention = self.runtime.combine(np.stack(windows), np.stack(valid))
+        affect, attention = self._combiner.combine(np.stack(windows), np.stack(valid))
         if attention is None:
             return affect, without, without
         return affect, list(attention), [state.ring.ages() for state in states]
@@ -229,8 +231,12 @@ class Engine:
     def _state(self, face: Face) -> FaceState:
         track_id = cast(int, face.track_id)
         if track_id not in self._states:
-            self._states[track_id] = FaceState(self.runtime, self.sequence_length, self.config)
+            self._states[track_id] = FaceState(self._new_ring(), make_smoother(self.config.smoothing))
         return self._states[track_id]
+
+    def _new_ring(self) -> RingBuffer:
+        rate_hz, max_gap_s = self.runtime.window_rate_hz, self.config.max_gap_s
+        return RingBuffer(self.sequence_length, self._combiner.row_width, rate_hz, max_gap_s)
 
     def __enter__(self) -> "Engine":
         return self
@@ -257,6 +263,12 @@ def _load(model: str | Path, config: TrackerConfig) -> Runtime:
         return load_runtime(model, config.device, config.threads, config.runtime)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
+
+
+def _combiner(runtime: Runtime) -> Combiner:
+    """The compiled recurrence where the model's weights fit it, else torch."""
+    weights = runtime.recurrent_weights()
+    return runtime if weights is None else Recurrence(*weights)
 
 
 def _window_length(runtime: Runtime, config: TrackerConfig) -> int:
