@@ -164,7 +164,7 @@ def test_a_torn_write_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 FAULTS = [
-    ("onnxruntime", None, "the Python package onnxruntime is missing"),
+    ("onnxruntime", None, r"the Python package onnxruntime is missing \(pip install 'onnxruntime<1.29'\)"),
     ("TOLERANCE", -1.0, r"ONNX Runtime's answers differ from torch's by \S+; expected at most -1"),
     ("encoder_file", lambda model: b"nothing", r"ONNX Runtime refuses the model: .+"),
 ]

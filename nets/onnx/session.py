@@ -55,7 +55,7 @@ def load_encoder(model: Anclaf, sha256: str, threads: int | None) -> OnnxEncoder
     Raises OnnxFault where ONNX Runtime is missing, a layer has no ONNX form, or the answers are not torch's.
     """
     if onnxruntime is None:
-        raise OnnxFault("the Python package onnxruntime is missing")
+        raise OnnxFault("the Python package onnxruntime is missing (pip install 'onnxruntime<1.29')")
     name = f"{sha256}-{EXPORT}-torch-{torch.__version__}-onnxruntime-{onnxruntime.__version__}"
     kept = recall(name)
     file = kept or _written(model)
