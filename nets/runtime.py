@@ -19,7 +19,7 @@ from nets.onnx.session import Answer, OnnxEncoder, OnnxFault, load_encoder
 from nets.recurrent import RecurrentWeights, recurrent_weights
 
 Kind = Literal["auto", "torch", "onnx"]
-"""auto is ONNX Runtime on a CPU: 0.5 of torch's time for one face, 0.7 for four, 0.9 for 64 (what ships, one thread)."""
+"""auto is ONNX Runtime on a CPU: what ships takes 0.5 of torch's time for one face, 0.7 for four, 0.9 for 64."""
 
 log = logging.getLogger(__name__)
 
