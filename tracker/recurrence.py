@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tracker.kernels import read_window
+from tracker.kernels import add_rows, read_window
 
 
 class Combiner(Protocol):
@@ -44,8 +44,11 @@ class Recurrence:
         self._compile()
 
     def rows(self, features: np.ndarray) -> np.ndarray:
-        """Features (B, F) to the rows (B, 4H) of a window."""
-        return features @ self._inputs + self._bias
+        """Features (B, F) to the rows (B, 4H) of a window; numpy's product would wake a second thread."""
+        rows = np.tile(self._bias, (len(features), 1))
+        for feature, row in zip(features, rows, strict=True):
+            add_rows(feature, self._inputs, len(feature), row)
+        return rows
 
     def combine(self, windows: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Windows of rows (B, n, 4H) float32, oldest first, and valid (B, n) bool to the newest frame's affect (B, 2).
@@ -57,5 +60,6 @@ class Recurrence:
         return states[:, : len(self._head)] @ self._head + self._head_bias, attention if len(self._score) else None
 
     def _compile(self) -> None:
-        """Read a window once, so that no frame has to wait for the kernel."""
-        self.combine(np.zeros((1, 1, self.row_width), np.float32), np.ones((1, 1), bool))
+        """Read a window once, so that no frame has to wait for the kernels."""
+        row = self.rows(np.zeros((1, len(self._inputs)), np.float32))
+        self.combine(row[None], np.ones((1, 1), bool))
