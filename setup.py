@@ -27,6 +27,7 @@ setup(
         "numpy>=1.26,<2",
         "opencv-contrib-python==4.11.*",
         "torch>=2.2",
+        "onnxruntime>=1.17,<1.29",  # from 1.29 on it tells its maker of every session
         "av>=17,<19",
         "numba>=0.60",
         "scipy>=1.11",

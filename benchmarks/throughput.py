@@ -119,7 +119,7 @@ def timed_decoding(uri: str, watch: Stopwatch) -> None:
 
 @torch.inference_mode()
 def timed_networks(engine: Engine, watch: Stopwatch, count: int = 200) -> None:
-    """G, D and C apart, called one by one; the tracker runs them as one traced program, which takes less."""
+    """G, D and C apart, called one by one, by torch; the tracker runs them as one program, which takes less."""
     model = engine.runtime._model
     image = torch.rand(1, model.config.channels, model.config.size, model.config.size) * 2 - 1
     for _ in range(count):
@@ -180,15 +180,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", default=str(CLIP))
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=default_of(TrackerConfig, "threads"), help="torch threads")
+    parser.add_argument("--threads", type=int, default=default_of(TrackerConfig, "threads"), help="of the networks")
+    parser.add_argument("--runtime", choices=["auto", "torch", "onnx"], default=default_of(TrackerConfig, "runtime"))
     parser.add_argument("--model", default=default_of(BatchConfig, "model"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
-    with Engine(options.model, TrackerConfig(threads=options.threads)) as engine:
+    with Engine(options.model, TrackerConfig(threads=options.threads, runtime=options.runtime)) as engine:
         found, card = measure(options.source, engine, options.repeat), engine.runtime.card
-    found |= {"model": card.name, "sha256": card.sha256, "source": options.source, "threads": options.threads}
+        kind = engine.runtime.kind
+    found |= {
+        "model": card.name,
+        "sha256": card.sha256,
+        "source": options.source,
+        "threads": options.threads,
+        "runtime": kind,
+    }
     found["machine"] = machine()
-    print(machine_lines(found["machine"]), f"model     {card.name}\n\n{table_of(found)}", sep="\n")
+    print(machine_lines(found["machine"]), f"model     {card.name} by {kind}\n\n{table_of(found)}", sep="\n")
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

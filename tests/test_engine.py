@@ -103,7 +103,7 @@ def test_values_beyond_the_range_are_clipped(monkeypatch: pytest.MonkeyPatch) ->
     wild = np.array([[3.0, -7.0]], np.float32)
     encode = engine.runtime.encode
     monkeypatch.setattr(engine.runtime, "encode", lambda crops: (*encode(crops)[:2], -wild))
-    monkeypatch.setattr(engine.runtime, "combine", lambda windows, valid: (wild, None))
+    monkeypatch.setattr(engine._combiner, "combine", lambda windows, valid: (wild, None))
     (sample,) = run(engine, still_life([0.0]))[0].samples
     assert (sample.valence, sample.arousal, sample.valence_frame, sample.arousal_frame) == (1.0, -1.0, -1.0, 1.0)
     assert (sample.valence_smooth, sample.arousal_smooth) == (1.0, -1.0)
@@ -211,6 +211,7 @@ def test_meta_tells_what_ran() -> None:
     meta = json.loads(json.dumps(engine.meta()))
     assert meta["model"] == {"name": "random-attention", "kind": "anclaf", "sha256": "0" * 64, "terms": "none"}
     assert (meta["sequence_length"], meta["window_rate_hz"], meta["device"]) == (16, 25.0, "cpu")
+    assert meta["runtime"] == "torch"
     assert meta["smoothing"]["kind"] == "one-euro"
     assert meta["smoothing"]["lag_ms"] == pytest.approx(engine.step_lag_ms, abs=0.1)
 

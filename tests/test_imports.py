@@ -14,11 +14,11 @@ import tracker
 
 ROOT = Path(__file__).parents[1]
 OURS = ("tracker", "nets", "train", "benchmarks")
-HEAVY = {"torch", "mediapipe", "cv2", "av", "numba", "scipy", "matplotlib", "pyarrow"}
+HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "matplotlib", "pyarrow"}
 FOUNDATION = r"tracker\.(types|errors|config)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 OUTLETS = r"tracker\.outlets(\..+)?"
-STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|smoothing|kernels)"
+STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|recurrence|smoothing|kernels)"
 SHARED_WITH_TRAINING = (
     rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.plots|engine)"
 )
@@ -51,7 +51,7 @@ RULES = [
     Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),
     Rule(r"tracker\.faces\.association", FOUNDATION, ("scipy",)),
     Rule(r"tracker\.faces\..+", FOUNDATION, ("cv2",)),
-    Rule(r"tracker\.ring", rf"{FOUNDATION}|tracker\.kernels"),
+    Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),
     Rule(r"tracker\.(smoothing|live\.baseline)", FOUNDATION),
     Rule(r"tracker\.keys", "-"),
     Rule(r"tracker\.drawing\.letters", "-", ("matplotlib",)),

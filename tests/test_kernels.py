@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tracker import kernels
-from tracker.kernels import compiled, nearest_rows
+from tracker.kernels import add_rows, attend, compiled, lstm_step, nearest_rows, read_window
 
 
 def nearest_rows_numpy(times: np.ndarray, newest: int, count: int, period: float, length: int) -> np.ndarray:
@@ -31,6 +31,83 @@ def test_nearest_rows_is_its_twin(period: float, capacity: int, length: int) -> 
         times[(newest - np.arange(capacity)) % capacity] = 100.0 - np.cumsum(rng.uniform(0.001, 0.08, capacity))
         ours = nearest_rows(times, newest, count, period, length)
         np.testing.assert_array_equal(ours, nearest_rows_numpy(times, newest, count, period, length))
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm_step_numpy(gates: np.ndarray, state: np.ndarray) -> np.ndarray:
+    """The state after what lstm_step does."""
+    taken, kept, new, shown = np.split(gates, 4)
+    cell = sigmoid(kept) * np.split(state, 2)[1] + sigmoid(taken) * np.tanh(new)
+    return np.concatenate([sigmoid(shown) * np.tanh(cell), cell])
+
+
+def attend_numpy(scores: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """The weights of the scores that attend is given."""
+    powers = np.exp(scores - scores.max(initial=-np.inf, where=valid)) * valid if valid.any() else np.zeros(len(scores))
+    return powers / max(powers.sum(), 1)
+
+
+def read_window_numpy(
+    rows: np.ndarray, valid: np.ndarray, mixing: np.ndarray, score: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What read_window does, the plain way."""
+    size = rows.shape[1] // 4
+    states, weights = np.zeros((len(rows) + 1, 2 * size)), np.zeros(0)
+    for t, row in enumerate(rows):
+        past = states[1 : t + 1]
+        weights = attend_numpy(past @ score, valid[:t]) if len(score) else np.zeros(t)
+        drive = np.concatenate([states[t, :size], weights @ past])[: len(mixing)]
+        states[t + 1] = lstm_step_numpy(row + drive @ mixing, states[t]) if valid[t] else states[t]
+    return states[-1], np.append(weights, 0.0)
+
+
+def float32(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.normal(size=shape).astype(np.float32)
+
+
+def test_lstm_step_is_its_twin() -> None:
+    rng = np.random.default_rng(1)
+    gates, state = 30 * float32(rng, 20), float32(rng, 10)
+    expected = lstm_step_numpy(gates.astype(float), state.astype(float))
+    lstm_step(gates, state)
+    np.testing.assert_allclose(state, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("valid", [[1, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]])
+@pytest.mark.parametrize("height", [1.0, 300.0])
+def test_attend_is_its_twin(valid: list[int], height: float) -> None:
+    scores, mask = height * float32(np.random.default_rng(2), 4), np.array(valid, bool)
+    weights = np.full(4, 9.0, np.float32)
+    attend(scores, mask, weights, 3)
+    np.testing.assert_allclose(weights[:3], attend_numpy(scores[:3].astype(float), mask[:3]), atol=1e-6)
+    assert weights[3] == 9.0
+    assert weights[:3].sum() == pytest.approx(float(mask[:3].any()))
+
+
+def test_add_rows_is_its_twin() -> None:
+    rng = np.random.default_rng(3)
+    weights, rows, total = float32(rng, 5), float32(rng, 5, 7), float32(rng, 7)
+    expected = total + weights[:3] @ rows[:3]
+    add_rows(weights, rows, 3, total)
+    np.testing.assert_allclose(total, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("attention", [False, True])
+@pytest.mark.parametrize("length", [1, 2, 8, 32])
+def test_read_window_is_its_twin(attention: bool, length: int) -> None:
+    rng = np.random.default_rng(length)
+    mixing, score = float32(rng, 15 if attention else 5, 20), float32(rng, 10 if attention else 0)
+    for share in (0.0, 0.5, 1.0):
+        rows, valid = float32(rng, length, 20), rng.random(length) < share
+        before = rows.copy()
+        state, weights = read_window(rows, valid, mixing, score)
+        expected = read_window_numpy(rows.astype(float), valid, mixing, score)
+        np.testing.assert_allclose(state, expected[0], atol=1e-5)
+        np.testing.assert_allclose(weights, expected[1], atol=1e-5)
+        np.testing.assert_array_equal(rows, before)
 
 
 def test_a_kernel_compiles_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:

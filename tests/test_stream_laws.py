@@ -260,7 +260,8 @@ def test_law_7_a_stage_that_raises(stage: str, monkeypatch: pytest.MonkeyPatch) 
     def breaks(*_: Any) -> None:
         raise Breakdown(stage)
 
-    monkeypatch.setattr(engine._landmarker if stage == "detect" else engine.runtime, stage, breaks)
+    owners = {"detect": engine._landmarker, "encode": engine.runtime, "combine": engine._combiner}
+    monkeypatch.setattr(owners[stage], stage, breaks)
     with pytest.raises(Breakdown, match=stage):
         within_patience(lambda: list(track(two_walkers(3), engine)))
 

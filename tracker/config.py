@@ -65,6 +65,8 @@ class TrackerConfig:
     """Largest number of faces followed at once."""
     device: str = "cpu"
     """torch device: cpu, cuda, cuda:1, mps."""
+    runtime: Literal["auto", "torch", "onnx"] = "auto"
+    """What runs the encoders; auto takes the faster: ONNX Runtime on a CPU where it is installed, else torch."""
     sequence_length: int | None = None
     """Frames in the combiner's window; None takes the model card's. A single-frame model always uses 1."""
     max_gap_s: float = 0.5
@@ -74,7 +76,7 @@ class TrackerConfig:
     irises: bool = False
     """478 landmarks in place of 468."""
     threads: int | None = 1
-    """torch threads; None leaves torch's choice. One is faster than two beside the thread that finds faces."""
+    """Of torch and ONNX Runtime; None leaves their choice. One is faster than two beside the thread for landmarks."""
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
     quality: QualityLimits = field(default_factory=QualityLimits)
 

@@ -18,8 +18,9 @@ from tracker.faces.association import FaceAssociator
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.pose import head_pose
 from tracker.faces.quality import is_low_quality, picture_quality
+from tracker.recurrence import Combiner, Recurrence
 from tracker.ring import RingBuffer
-from tracker.smoothing import make_smoother, step_lag_ms
+from tracker.smoothing import Smoother, make_smoother, step_lag_ms
 from tracker.types import AffectSample, Face, FaceFeatures, Frame, TrackedFrame
 
 FRAMES_AHEAD = 3
@@ -78,11 +79,11 @@ class Found(NamedTuple):
 
 
 class FaceState:
-    """What is remembered of one face: its window of features and its filter."""
+    """What is remembered of one face: its window and its filter."""
 
-    def __init__(self, runtime: Runtime, length: int, config: TrackerConfig) -> None:
-        self.ring = RingBuffer(length, runtime.feature_width, runtime.window_rate_hz, config.max_gap_s)
-        self.smoother = make_smoother(config.smoothing)
+    def __init__(self, ring: RingBuffer, smoother: Smoother) -> None:
+        self.ring = ring
+        self.smoother = smoother
 
 
 class Engine:
@@ -102,6 +103,7 @@ class Engine:
         self.step_lag_ms = step_lag_ms(self.config.smoothing)
         self.runtime = _load(model, self.config) if isinstance(model, str | Path) else model
         self.sequence_length = _window_length(self.runtime, self.config)
+        self._combiner = _combiner(self.runtime)
         self._template = Template.from_card(self.runtime.card.crop)
         self._associator = FaceAssociator(self.config.max_gap_s)
         self._states: dict[int, FaceState] = {}
@@ -146,11 +148,10 @@ class Engine:
 
     def warm_up(self, height: int, width: int) -> None:
         """Run every stage on an empty picture, so that the first frames of a live run are not slow ones."""
-        template, length = self._template, self.sequence_length
         self._landmarker.detect(np.zeros((height, width, 3), np.uint8))
-        state = FaceState(self.runtime, length, self.config)
+        crop = np.zeros((1, self._template.size, self._template.size, self._template.channels), np.uint8)
+        state = self._new_state()
         for step in range(WARM_UP):
-            crop = np.zeros((1, template.size, template.size, template.channels), np.uint8)
             features = FaceFeatures(*self.runtime.encode(crop))
             affect, _, _ = self._combine([state], features, step / 25)
             _traces([state], affect, features.frame_affect, step / 25)
@@ -179,7 +180,7 @@ class Engine:
         self._landmarker.close()
 
     def meta(self) -> dict[str, Any]:
-        """What a .meta.json tells of the engine: model, window, smoothing with its lag, device."""
+        """What a .meta.json tells of the engine: model, window, smoothing with its lag, device, runtime."""
         card = self.runtime.card
         return {
             "model": {"name": card.name, "kind": card.kind, "sha256": card.sha256, "terms": card.terms},
@@ -189,6 +190,7 @@ class Engine:
             "quality_limits": asdict(self.config.quality),
             "faces": self.config.faces,
             "device": str(self.runtime.device),
+            "runtime": self.runtime.kind,
         }
 
     def _measure(self, found: Found) -> list[AffectSample]:
@@ -232,10 +234,10 @@ class Engine:
         without = [None] * len(states)
         if not self.runtime.recurrent:
             return features.frame_affect, without, without
-        for state, row in zip(states, features.feature, strict=True):
+        for state, row in zip(states, self._combiner.rows(features.feature), strict=True):
             state.ring.push(time, row)
         windows, valid = zip(*(state.ring.window() for state in states), strict=True)
-        affect, attention = self.runtime.combine(np.stack(windows), np.stack(valid))
+        affect, attention = self._combiner.combine(np.stack(windows), np.stack(valid))
         if attention is None:
             return affect, without, without
         return affect, list(attention), [state.ring.ages() for state in states]
@@ -243,8 +245,13 @@ class Engine:
     def _state(self, face: Face) -> FaceState:
         track_id = cast(int, face.track_id)
         if track_id not in self._states:
-            self._states[track_id] = FaceState(self.runtime, self.sequence_length, self.config)
+            self._states[track_id] = self._new_state()
         return self._states[track_id]
+
+    def _new_state(self) -> FaceState:
+        rate_hz, max_gap_s = self.runtime.window_rate_hz, self.config.max_gap_s
+        ring = RingBuffer(self.sequence_length, self._combiner.row_width, rate_hz, max_gap_s)
+        return FaceState(ring, make_smoother(self.config.smoothing))
 
     def __enter__(self) -> "Engine":
         return self
@@ -268,9 +275,15 @@ def track(frames: Iterable[Frame], engine: Engine, ahead: int = FRAMES_AHEAD) ->
 
 def _load(model: str | Path, config: TrackerConfig) -> Runtime:
     try:
-        return load_runtime(model, config.device, config.threads)
+        return load_runtime(model, config.device, config.threads, config.runtime)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
+
+
+def _combiner(runtime: Runtime) -> Combiner:
+    """The compiled recurrence where the model's weights fit it, else torch."""
+    weights = runtime.recurrent_weights()
+    return runtime if weights is None else Recurrence(*weights)
 
 
 def _window_length(runtime: Runtime, config: TrackerConfig) -> int:

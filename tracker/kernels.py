@@ -1,5 +1,6 @@
 """The compiled kernels: the only module that imports numba. Each has a numpy twin in the tests."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -39,3 +40,66 @@ def nearest_rows(times: np.ndarray, newest: int, count: int, period: float, leng
         if time >= times[(newest - count + 1) % capacity] - 0.5 * period - TIE:
             picks[length - 1 - k] = (newest - age) % capacity
     return picks
+
+
+@compiled
+def lstm_step(gates: np.ndarray, state: np.ndarray) -> None:
+    """One step of an LSTM, from its gates (4H,) in torch's order: input, forget, new, output. Both are float32.
+
+    The state (2H,), [h; c], is changed in place.
+    """
+    size = gates.shape[0] // 4
+    for k in range(size):
+        taken, kept = 1.0 / (1.0 + math.exp(-gates[k])), 1.0 / (1.0 + math.exp(-gates[size + k]))
+        cell = kept * state[size + k] + taken * math.tanh(gates[2 * size + k])
+        state[size + k] = cell
+        state[k] = math.tanh(cell) / (1.0 + math.exp(-gates[3 * size + k]))
+
+
+@compiled
+def attend(scores: np.ndarray, valid: np.ndarray, weights: np.ndarray, count: int) -> None:
+    """The softmax of the valid ones of the first `count` scores (n,) into weights (n,), 0 for the others; float32."""
+    highest, total = -np.inf, 0.0
+    for j in range(count):
+        if valid[j]:
+            highest = max(highest, scores[j])
+    for j in range(count):
+        weights[j] = math.exp(scores[j] - highest) if valid[j] else 0.0
+        total += weights[j]
+    for j in range(count):
+        weights[j] /= max(total, 1e-30)
+
+
+@compiled
+def add_rows(weights: np.ndarray, rows: np.ndarray, count: int, total: np.ndarray) -> None:
+    """Add the first `count` of rows (k, m), each times its weight (k,), to total (m,): float32, in place."""
+    for k in range(count):
+        for m in range(total.shape[0]):
+            total[m] += weights[k] * rows[k, m]
+
+
+@compiled
+def read_window(rows: np.ndarray, valid: np.ndarray, mixing: np.ndarray, score: np.ndarray) -> tuple:
+    """The LSTM's state (2H,), [h; c], after a window, and the attention (n,) of its newest row: as nets' Recurrence.
+
+    rows (n, 4H): what each frame adds to the gates; valid (n,) bool: a row that is not leaves the state as it is.
+    mixing (H or 3H, 4H): what h, and with attention the context, add to the gates. score (0 or 2H,): of a past state.
+    All are float32.
+    """
+    length, size = rows.shape[0], rows.shape[1] // 4
+    scores, weights = np.zeros(length, np.float32), np.zeros(length, np.float32)
+    states, state = np.zeros((length, 2 * size), np.float32), np.zeros(2 * size, np.float32)
+    for t in range(length):
+        gates, context = rows[t].copy(), np.zeros(2 * size, np.float32)
+        if score.shape[0]:
+            attend(scores, valid, weights, t)
+            add_rows(weights, states, t, context)
+            add_rows(context, mixing[size:], 2 * size, gates)
+        add_rows(state, mixing, size, gates)
+        if valid[t]:
+            lstm_step(gates, state)
+        for k in range(2 * size):
+            states[t, k] = state[k]
+        for k in range(score.shape[0]):
+            scores[t] += score[k] * state[k]
+    return state, weights

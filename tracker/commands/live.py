@@ -56,6 +56,7 @@ class Size(click.ParamType):
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
 @setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
+@setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster.")
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
 @debug_option(expose_value=True)
 def live(source: str, **options: Any) -> None:

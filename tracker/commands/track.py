@@ -30,6 +30,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
 @setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
+@setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster.")
 @setting(SourceOptions, "start", "--start", type=float, metavar="S", help="Begin at this time, seconds.")
 @setting(SourceOptions, "end", "--end", type=float, metavar="S", help="End at this time, seconds.")
 @setting(SourceOptions, "fps", "--fps", metavar="N", help="Pictures a second, for pictures alone.")

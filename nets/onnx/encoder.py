@@ -1,0 +1,132 @@
+"""ANCLaF's encoder as an ONNX file: what valence, arousal and the quadrant need, so without D's critic."""
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from nets.anclaf import Anclaf, AnclafConfig
+from nets.anclaf.layers import Residual
+from nets.onnx.graph import Graph
+
+FEW_CHANNELS = 4
+"""A convolution to so few is run as a transposed one, which takes ONNX Runtime a third of the time."""
+
+
+def encoder_file(model: Anclaf) -> bytes:
+    """Anclaf.encode of crops (B, S, S, C) uint8; the model's batch normalisations are folded.
+
+    Raises TypeError for a layer that has no ONNX form here.
+    """
+    graph, config = Graph(), model.config
+    latent = layer(graph, model.generator.encoder, scaled(graph, "crops", config))
+    picture = layer(graph, model.generator.decoder, latent)
+    head = [model.discriminator.body, model.discriminator.quadrant, nn.Flatten()]
+    logits = quadrant_logits(graph, layer(graph, nn.Sequential(*head), picture), config)
+    quadrant = graph.node("Softmax", logits, axis=1)
+    seen = layer(graph, model.combiner.encoder.body, with_planes(graph, latent, quadrant, config))
+    feature = graph.node("Flatten", graph.node("GlobalAveragePool", seen))
+    affect = layer(graph, model.combiner.head, feature)
+    crops = np.uint8, ("B", config.size, config.size, config.channels)
+    return graph.file({"crops": crops}, {feature: ("B", config.feature), quadrant: ("B", 4), affect: ("B", 2)})
+
+
+def scaled(graph: Graph, crops: str, config: AnclafConfig) -> str:
+    """Anclaf.scale of crops (B, S, S, C) uint8, to (B, C, S, S)."""
+    image = graph.node("Transpose", graph.node("Cast", crops, to=1), perm=(0, 3, 1, 2))
+    if config.scaling == "range":
+        return graph.node("Sub", graph.node("Div", image, 127.5), 1.0)
+    within: dict[str, Any] = {"axes": (1, 2, 3)}
+    centred = graph.node("Sub", image, graph.node("ReduceMean", image, **within))
+    power = graph.node("ReduceMean", graph.node("Mul", centred, centred), **within)
+    count = config.channels * config.size**2
+    spread = graph.node("Sqrt", graph.node("Mul", power, 2.5**2 * count / (count - 1)))
+    return graph.node("Clip", graph.node("Div", centred, graph.node("Max", spread, 2.5 * 4.0)), -1.0, 1.0)
+
+
+def quadrant_logits(graph: Graph, verdict: str, config: AnclafConfig) -> str:
+    """Encoding.quadrant_logits, of D's verdict."""
+    if config.quadrant == "classify":
+        return verdict
+    high = graph.node("Where", graph.node("GreaterOrEqual", verdict, 0.0), 10.0, -10.0)
+    return graph.node("MatMul", high, [[1.0, -1.0, -1.0, 1.0], [1.0, 1.0, -1.0, -1.0]])
+
+
+def with_planes(graph: Graph, latent: str, quadrant: str, config: AnclafConfig) -> str:
+    """ZQ of the latent (B, 4 width, S/4, S/4) and the quadrant's probabilities (B, 4)."""
+    if config.quadrant_planes == 0:
+        return latent
+    if config.quadrant_planes == 1:
+        quadrant = graph.node("Cast", graph.node("ArgMax", quadrant, axis=1), to=1)
+    points = graph.node("Reshape", quadrant, [0, 0, 1, 1])
+    planes = graph.node("Expand", points, [1, 1, config.size // 4, config.size // 4])
+    return graph.node("Concat", latent, planes, axis=1)
+
+
+def layer(graph: Graph, module: nn.Module, x: str) -> str:
+    """The answer of a layer to x; raises TypeError for one that is not in LAYERS."""
+    if type(module) not in LAYERS:
+        raise TypeError(
+            f"a layer {type(module).__name__} has no ONNX form; expected {', '.join(k.__name__ for k in LAYERS)}"
+        )
+    return LAYERS[type(module)](graph, module, x)
+
+
+def _sequential(graph: Graph, module: nn.Sequential, x: str) -> str:
+    return reduce(lambda y, inner: layer(graph, inner, y), module, x)
+
+
+def _residual(graph: Graph, module: Residual, x: str) -> str:
+    y = layer(graph, module.body, x)
+    return graph.node("Add", y, x) if module.skip else y
+
+
+def _conv(graph: Graph, conv: nn.Conv2d, x: str) -> str:
+    if conv.out_channels <= FEW_CHANNELS and conv.stride == (1, 1) and _padding(conv) > 0:
+        turned = _array(conv.weight)[:, :, ::-1, ::-1].swapaxes(0, 1)
+        padding = conv.kernel_size[0] - 1 - _padding(conv)
+        return graph.node("ConvTranspose", x, turned, *_bias(conv), pads=(padding,) * 4)
+    return graph.node("Conv", x, _array(conv.weight), *_bias(conv), pads=(_padding(conv),) * 4, strides=conv.stride)
+
+
+def _conv_transpose(graph: Graph, conv: nn.ConvTranspose2d, x: str) -> str:
+    place: dict[str, Any] = {"pads": (_padding(conv),) * 4, "strides": conv.stride}
+    return graph.node("ConvTranspose", x, _array(conv.weight), *_bias(conv), **place)
+
+
+def _instance_norm(graph: Graph, norm: nn.InstanceNorm2d, x: str) -> str:
+    return graph.node("InstanceNormalization", x, _array(norm.weight), _array(norm.bias), epsilon=norm.eps)
+
+
+def _linear(graph: Graph, linear: nn.Linear, x: str) -> str:
+    return graph.node("Gemm", x, _array(linear.weight), *_bias(linear), transB=1)
+
+
+def _padding(conv: nn.Conv2d | nn.ConvTranspose2d) -> int:
+    return int(conv.padding[0])
+
+
+def _bias(module: nn.Module) -> list[np.ndarray]:
+    return [] if module.bias is None else [_array(module.bias)]  # type: ignore[arg-type]
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().float().numpy()
+
+
+LAYERS: dict[type[nn.Module], Callable[[Graph, Any, str], str]] = {
+    nn.Sequential: _sequential,
+    Residual: _residual,
+    nn.Conv2d: _conv,
+    nn.ConvTranspose2d: _conv_transpose,
+    nn.InstanceNorm2d: _instance_norm,
+    nn.Linear: _linear,
+    nn.LeakyReLU: lambda graph, module, x: graph.node("LeakyRelu", x, alpha=module.negative_slope),
+    nn.ReLU: lambda graph, _, x: graph.node("Relu", x),
+    nn.Tanh: lambda graph, _, x: graph.node("Tanh", x),
+    nn.Flatten: lambda graph, _, x: graph.node("Flatten", x),
+    nn.Identity: lambda graph, _, x: x,
+}
+"""What adds the nodes of a layer and returns the name of its answer."""

@@ -1,0 +1,90 @@
+"""Writes ONNX files: a graph of nodes, and the few messages of onnx.proto that it needs, as protobuf's bytes.
+
+torch's exporters need the package onnx, whose releases since 1.20 want a protobuf that MediaPipe 0.10.21 forbids.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+IR_VERSION = 8
+OPSET = 17
+ELEMENTS = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int64): 7}
+"""TensorProto.DataType."""
+FLOAT, INT, INTS = 1, 2, 7
+"""AttributeProto.AttributeType."""
+
+Attribute = int | float | Sequence[int]
+Shape = Sequence[int | str]
+"""Sides; a name stands for one that is free."""
+
+
+class Graph:
+    """Nodes and constants in the order in which they are added."""
+
+    def __init__(self) -> None:
+        self._nodes: list[bytes] = []
+        self._constants: list[bytes] = []
+
+    def node(self, operator: str, *inputs: str | ArrayLike, **attributes: Attribute) -> str:
+        """Add a node of an ONNX operator and return the name of its answer; an input is such a name, or a constant."""
+        name = f"{operator}_{len(self._nodes)}"
+        names = [value if isinstance(value, str) else self._constant(np.asarray(value)) for value in inputs]
+        described = [(5, _attribute(*each)) for each in attributes.items()]
+        self._nodes.append(message((1, *names), (2, name), (3, name), (4, operator), *described))
+        return name
+
+    def file(self, inputs: Mapping[str, tuple[type, Shape]], outputs: Mapping[str, Shape]) -> bytes:
+        """The whole as an ONNX file: its inputs by name, with type and shape; its float32 outputs by node, in order."""
+        graph = message(
+            (1, *self._nodes),
+            (2, "graph"),
+            (5, *self._constants),
+            (11, *(_value(name, kind, shape) for name, (kind, shape) in inputs.items())),
+            (12, *(_value(name, np.float32, shape) for name, shape in outputs.items())),
+        )
+        return message((1, IR_VERSION), (7, graph), (8, message((2, OPSET))))
+
+    def _constant(self, values: np.ndarray) -> str:
+        name = f"constant_{len(self._constants)}"
+        values = values.astype(np.float32 if values.dtype.kind == "f" else np.int64)
+        self._constants.append(
+            message((1, *values.shape), (2, ELEMENTS[values.dtype]), (8, name), (9, values.tobytes()))
+        )
+        return name
+
+
+def message(*fields: tuple[int | float | str | bytes, ...]) -> bytes:
+    """A protobuf message: of each field its number, then its values."""
+    return b"".join(_field(int(number), value) for number, *values in fields for value in values)
+
+
+def _field(number: int, value: int | float | str | bytes) -> bytes:
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    if isinstance(value, float):
+        return _varint(number << 3 | 5) + struct.pack("<f", value)
+    content = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    value &= 2**64 - 1
+    groups = [value >> shift & 127 for shift in range(0, max(1, value.bit_length()), 7)]
+    return bytes([*(group | 128 for group in groups[:-1]), groups[-1]])
+
+
+def _attribute(name: str, value: Attribute) -> bytes:
+    if isinstance(value, int):
+        return message((1, name), (3, value), (20, INT))
+    if isinstance(value, float):
+        return message((1, name), (2, value), (20, FLOAT))
+    return message((1, name), (8, *value), (20, INTS))
+
+
+def _value(name: str, kind: type, shape: Shape) -> bytes:
+    sides = [message((2, side) if isinstance(side, str) else (1, side)) for side in shape]
+    tensor = message((1, ELEMENTS[np.dtype(kind)]), (2, message((1, *sides))))
+    return message((1, name), (2, message((1, tensor))))
