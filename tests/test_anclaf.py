@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nets.anclaf import Anclaf, AnclafConfig, parameter_count, with_recurrence
+from nets.anclaf import Anclaf, AnclafConfig, parameter_count, with_quadrant_head, with_recurrence
 from nets.anclaf.combiner import Recurrence
 
 PAPER = AnclafConfig()
@@ -101,6 +101,36 @@ def test_combiner_does_not_teach_the_discriminator() -> None:
     model(torch.rand(4, 1, 64, 64)).affect.sum().backward()
     assert all(p.grad is None for p in model.discriminator.parameters())
     assert any(p.grad.abs().sum() > 0 for p in model.generator.encoder.parameters())
+
+
+def test_a_head_on_z_takes_the_place_of_the_decoder_and_d() -> None:
+    model = Anclaf(TINY).eval()
+    grown, crops = with_quadrant_head(model).eval(), torch.randint(0, 256, (3, 1, 64, 64))
+    before, whole = model.encode(crops), grown(grown.scale(crops))
+    assert torch.equal(whole.affect, before[2])
+    assert torch.equal(torch.softmax(grown.judged(grown.generator.encoder(grown.scale(crops))), 1), before[1])
+    grown.generator.decoder = grown.discriminator = None
+    feature, quadrant, affect = grown.encode(crops)
+    logits = grown.quadrant_head(grown.generator.encoder(grown.scale(crops)))
+    assert torch.equal(quadrant, torch.softmax(logits, 1))
+    assert not torch.allclose(quadrant, before[1], atol=1e-3)
+    assert (feature.shape, affect.shape) == (before[0].shape, before[2].shape)
+
+
+def test_the_head_comes_off_again_and_stays_through_the_curriculum() -> None:
+    model, crops = Anclaf(TINY).eval(), torch.randint(0, 256, (2, 1, 64, 64))
+    grown = with_quadrant_head(model).eval()
+    assert all(torch.equal(a, b) for a, b in zip(with_quadrant_head(grown, False).eval().encode(crops),
+                                                 model.encode(crops), strict=True))  # fmt: skip
+    longer = with_recurrence(grown, "lstm").eval()
+    assert all(torch.equal(a, b) for a, b in zip(longer.encode(crops), grown.encode(crops), strict=True))
+
+
+@pytest.mark.parametrize(("size", "parts"), [(32, 2), (64, 3), (96, 4), (128, 4)])
+def test_the_head_fits_every_size(size: int, parts: int) -> None:
+    head = Anclaf(replace(TINY, size=size, quadrant_head=True)).quadrant_head
+    assert head(torch.randn(2, 16, size // 4, size // 4)).shape == (2, 4)
+    assert sum(isinstance(layer, nn.Conv2d) for layer in head) == parts
 
 
 @pytest.mark.parametrize("kind", ["lstm", "attention"])

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from nets.anclaf import Anclaf, AnclafConfig, with_recurrence
+from nets.anclaf import Anclaf, AnclafConfig, with_quadrant_head, with_recurrence
 from nets.checkpoint import ModelCard
 from nets.runtime import Runtime
 from tracker.errors import DataError, SinkError
 from tracker.faces.align import Template
 from train import features
-from train.features import features_key, write_features
+from train.features import encoder_key, features_key, write_features
 from train.prepared import LabelScale, Prepared, create_crops, write_prepared
 
 CONFIG = replace(
@@ -116,6 +116,11 @@ def test_another_model_or_set_is_encoded_anew(model: Anclaf, data: Prepared, tmp
     other = write_features(Anclaf(CONFIG).eval(), data, tmp_path)
     assert np.abs(other.feature - first).max() > 0.01
     assert features_key(model, random_set(tmp_path / "set", 2)) != features_key(model, data)
+
+
+def test_a_head_on_z_makes_other_features(model: Anclaf) -> None:
+    assert encoder_key(with_quadrant_head(model)) != encoder_key(model)
+    assert encoder_key(with_quadrant_head(with_quadrant_head(model), False)) == encoder_key(model)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from nets import runtime as runtimes
-from nets.anclaf import Anclaf, AnclafConfig
+from nets.anclaf import Anclaf, AnclafConfig, with_quadrant_head
 from nets.checkpoint import CheckpointFault, ModelCard, list_models, save
 from nets.onnx import cache, session
 from nets.onnx.encoder import encoder_file
@@ -42,6 +42,8 @@ CONFIGS = {
     "paper": PAPER,
     "released": replace(PAPER, quadrant="regress", quadrant_planes=1),
     "without Q": replace(SMALL, quadrant_planes=0),
+    "head": replace(SMALL, quadrant_head=True),
+    "released with a head": replace(PAPER, quadrant="regress", quadrant_planes=1, quadrant_head=True),
     "colour": replace(SMALL, channels=3, combiner_norm="instance"),
 }
 
@@ -49,7 +51,8 @@ CONFIGS = {
 def model_of(config: AnclafConfig = SMALL) -> Anclaf:
     """Random weights that tell pictures apart, and running statistics that are not the identity."""
     torch.manual_seed(0)
-    model = Anclaf(config).eval()
+    model = Anclaf(replace(config, quadrant_head=False))
+    model = (with_quadrant_head(model) if config.quadrant_head else model).eval()
     for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):
         norm.running_mean.normal_(0, 0.3)
         norm.running_var.uniform_(0.5, 2)
@@ -108,6 +111,17 @@ def test_d_s_critic_is_not_in_the_file() -> None:
     model.discriminator.realness.weight.data += 1
     assert encoder_file(fold_batch_norms(model)) == before
     model.discriminator.quadrant.weight.data += 1
+    assert encoder_file(fold_batch_norms(model)) != before
+
+
+def test_with_a_head_neither_d_nor_the_decoder_is_in_the_file() -> None:
+    model = model_of(CONFIGS["head"])
+    before = encoder_file(fold_batch_norms(model))
+    for part in (model.generator.decoder, model.discriminator):
+        for weight in part.parameters():
+            weight.data += 1
+    assert encoder_file(fold_batch_norms(model)) == before
+    model.quadrant_head[0].weight.data += 1
     assert encoder_file(fold_batch_norms(model)) != before
 
 

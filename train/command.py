@@ -67,6 +67,24 @@ def train_ablation(config: str, data: Path, out: Path, processes: int, changes: 
     click.echo(run_ablation(variants, data, rows_of(data, None, 0), out / f"ablation-{Path(config).stem}", processes))
 
 
+@train.command("quadrant-head")
+@click.option("--model", "models", multiple=True, required=True, help="A name or a .safetensors file, again for each.")
+@click.option("--data", type=Path, required=True, help="A prepared set: see affect prepare.")
+@click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="epochs=8, seed=3 and the like.")
+def train_quadrant_head(models: tuple[str, ...], data: Path, out: Path, changes: tuple[str, ...]) -> None:
+    """A small head that reads Q off Z, taught by D: the encoder takes three fifths of the time.
+
+    The models must share an encoder (NAME, NAME-S-n, NAME-SA-n of one training): all get the same head. Writes
+    OUT/quadrant-head/NAME.safetensors with their cards.
+    """
+    from train.quadrant_head import FOLDER, add_heads, head_config
+
+    config, place = head_config(changes_of(changes)), out / FOLDER
+    written = add_heads(models, data, rows_of(data, None, 0), config, place)
+    click.echo("wrote\n" + "\n".join(f"  {path}" for path in written))
+
+
 def rows_of(data: Path, folds: Path | None, fold: int) -> "Rows":
     """Which frames of a prepared set train, validate and test."""
     from train.folds import Folds, split_rows

@@ -169,6 +169,8 @@ def config_of(values: dict[str, Any]) -> TrainingConfig:
     if second is not None:
         second = StageTwoConfig(**{**second, "lengths": tuple(second.get("lengths", StageTwoConfig.lengths))})
     config = TrainingConfig(stage_one=stage_one, stage_two=second, **values)
+    if config.networks.quadrant_head:
+        raise ValueError("quadrant_head is for a model that is trained: see affect train quadrant-head")
     if config.networks.size != config.crop.size or config.networks.channels != config.crop.channels:
         raise ValueError(f"model and template differ: {config.networks.size} px and {config.crop.size} px")
     return config

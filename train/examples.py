@@ -45,6 +45,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def select(self, index: Tensor) -> "Examples":
+        """The frames at index (M,) alone."""
+        emotions = None if self.emotions is None else self.emotions[index]
+        return Examples(self.crops, self.rows[index.numpy()], self.affect[index], self.quadrants[index], emotions)
+
     def pictures(self, index: Tensor) -> Tensor:
         """The crops (B, C, S, S) uint8 of the frames at index (B,)."""
         return torch.from_numpy(self.crops[self.rows[index.numpy()]]).permute(0, 3, 1, 2)

@@ -65,9 +65,13 @@ def features_folder(model: Anclaf, data: Prepared, root: Path | None = None) -> 
 
 
 def encoder_key(model: Anclaf) -> str:
-    """SHA-256 of what makes the features: the same for models whose recurrence alone differs."""
+    """SHA-256 of what makes the features: the same for models whose recurrence alone differs.
+
+    A setting that is False does not count, so that one that joins leaves the keys of older models as they are.
+    """
     config = replace(model.config, recurrence="none", hidden=0, score="linear").to_dict()
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    counted = {name: value for name, value in config.items() if value is not False}
+    digest = hashlib.sha256(json.dumps(counted, sort_keys=True).encode())
     for name, value in sorted(model.state_dict().items()):
         if not name.startswith("combiner.recurrence."):
             digest.update(name.encode() + value.cpu().numpy().tobytes())

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 QUADRANTS = 4
 """Outputs of the quadrant head that classifies; one that regresses valence and arousal has two."""
+SMALLEST = 4
+"""Side, at most, of what the last layer of `latent_head` sees."""
 
 
 class Discriminator(nn.Module):
@@ -28,3 +30,12 @@ class Discriminator(nn.Module):
         """
         features = self.body(image)
         return self.realness(features), self.quadrant(features).flatten(1)
+
+
+def latent_head(planes: int, side: int) -> nn.Sequential:
+    """What reads D's quadrant logits (B, 4) of G's picture off Z (B, planes, side, side), without the picture."""
+    body: list[nn.Module] = []
+    while side > SMALLEST:
+        body += [nn.Conv2d(planes, planes, 4, 2, 1), nn.LeakyReLU(0.01)]
+        side //= 2
+    return nn.Sequential(*body, nn.Conv2d(planes, QUADRANTS, side), nn.Flatten())

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nets.anclaf.combiner import Combiner, CombinerEncoder, Recurrence, Score
-from nets.anclaf.discriminator import QUADRANTS, Discriminator
+from nets.anclaf.discriminator import QUADRANTS, Discriminator, latent_head
 from nets.anclaf.generator import Generator
 from nets.anclaf.layers import Norm
 
@@ -35,6 +35,8 @@ class AnclafConfig:
     default)."""
     quadrant_planes: Literal[0, 1, 4] = 4
     """Planes of Q in ZQ: 4 probabilities; 1 (the quadrant's number) and 0 as in the released code."""
+    quadrant_head: bool = False
+    """encode() takes Q from a small head on Z, taught by D, so that neither G's decoder nor D runs in it."""
     combiner_widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
     combiner_norm: Norm = "none"
     combiner_residual: bool = False
@@ -105,8 +107,9 @@ class Anclaf(nn.Module):
         )
         outputs = QUADRANTS if c.quadrant == "classify" else 2
         self.discriminator = Discriminator(c.channels, c.discriminator_width, c.discriminator_layers, c.size, outputs)
-        planes = 4 * c.generator_width + c.quadrant_planes
-        encoder = CombinerEncoder(planes, c.combiner_widths, c.combiner_norm, c.combiner_residual)
+        latent = 4 * c.generator_width
+        self.quadrant_head = latent_head(latent, c.size // 4) if c.quadrant_head else None
+        encoder = CombinerEncoder(latent + c.quadrant_planes, c.combiner_widths, c.combiner_norm, c.combiner_residual)
         recurrence = None
         if c.recurrence != "none":
             recurrence = Recurrence(c.feature, c.hidden, c.recurrence == "attention", c.score)
@@ -128,18 +131,28 @@ class Anclaf(nn.Module):
     def read(self, latent: Tensor, reconstruction: Tensor) -> Encoding:
         """What D and C say of G's two answers."""
         realness, verdict = self.discriminator(reconstruction)
-        logits = verdict if self.config.quadrant == "classify" else thresholded(verdict)
+        logits = self._named(verdict)
         feature, affect = self.combiner(self._zq(latent, logits.detach()))
         return Encoding(reconstruction, realness, verdict, logits, feature, affect)
 
     def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
-        seen = self(self.scale(crops))
-        return seen.feature, torch.softmax(seen.quadrant_logits, dim=1), seen.affect
+        latent = self.generator.encoder(self.scale(crops))
+        logits = self.judged(latent) if self.quadrant_head is None else self.quadrant_head(latent)
+        feature, affect = self.combiner(self._zq(latent, logits))
+        return feature, torch.softmax(logits, dim=1), affect
+
+    def judged(self, latent: Tensor) -> Tensor:
+        """D's quadrant logits (B, 4) of the picture that G makes of Z (B, 4 width, S/4, S/4)."""
+        return self._named(self.discriminator(self.generator.decoder(latent))[1])
 
     def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (B, n, F), valid (B, n) bool to affect (B, 2) and attention (B, n) or None: see Combiner.combine."""
         return self.combiner.combine(window, valid)
+
+    def _named(self, verdict: Tensor) -> Tensor:
+        """Quadrant logits (B, 4) of D's verdict."""
+        return verdict if self.config.quadrant == "classify" else thresholded(verdict)
 
     def _zq(self, latent: Tensor, logits: Tensor) -> Tensor:
         """ZQ: the latent with Q as further planes, each constant."""
@@ -169,6 +182,14 @@ def with_recurrence(model: Anclaf, recurrence: Literal["lstm", "attention"], **c
     grown.load_state_dict(frame, strict=False)
     if model.combiner.recurrence is not None:
         grown.combiner.recurrence = model.combiner.recurrence.with_attention(grown.config.score)
+    return grown
+
+
+def with_quadrant_head(model: Anclaf, head: bool = True) -> Anclaf:
+    """A copy whose encode() takes Q from a head on Z, still untaught; or, with head False, from D."""
+    grown = Anclaf(replace(model.config, quadrant_head=head))
+    own = {name: value for name, value in model.state_dict().items() if not name.startswith("quadrant_head.")}
+    grown.load_state_dict(own, strict=False)
     return grown
 
 

@@ -1,4 +1,7 @@
-"""ANCLaF's encoder as an ONNX file: what valence, arousal and the quadrant need, so without D's critic."""
+"""ANCLaF's encoder as an ONNX file: what valence, arousal and the quadrant need, so without D's critic.
+
+A model that reads Q off Z needs neither G's decoder nor D.
+"""
 
 from collections.abc import Callable
 from functools import reduce
@@ -22,9 +25,7 @@ def encoder_file(model: Anclaf) -> bytes:
     """
     graph, config = Graph(), model.config
     latent = layer(graph, model.generator.encoder, scaled(graph, "crops", config))
-    picture = layer(graph, model.generator.decoder, latent)
-    head = [model.discriminator.body, model.discriminator.quadrant, nn.Flatten()]
-    logits = quadrant_logits(graph, layer(graph, nn.Sequential(*head), picture), config)
+    logits = judged(graph, model, latent) if model.quadrant_head is None else layer(graph, model.quadrant_head, latent)
     quadrant = graph.node("Softmax", logits, axis=1)
     seen = layer(graph, model.combiner.encoder.body, with_planes(graph, latent, quadrant, config))
     feature = graph.node("Flatten", graph.node("GlobalAveragePool", seen))
@@ -46,9 +47,12 @@ def scaled(graph: Graph, crops: str, config: AnclafConfig) -> str:
     return graph.node("Clip", graph.node("Div", centred, graph.node("Max", spread, 2.5 * 4.0)), -1.0, 1.0)
 
 
-def quadrant_logits(graph: Graph, verdict: str, config: AnclafConfig) -> str:
-    """Encoding.quadrant_logits, of D's verdict."""
-    if config.quadrant == "classify":
+def judged(graph: Graph, model: Anclaf, latent: str) -> str:
+    """Anclaf.judged of Z."""
+    picture = layer(graph, model.generator.decoder, latent)
+    head = nn.Sequential(model.discriminator.body, model.discriminator.quadrant, nn.Flatten())
+    verdict = layer(graph, head, picture)
+    if model.config.quadrant == "classify":
         return verdict
     high = graph.node("Where", graph.node("GreaterOrEqual", verdict, 0.0), 10.0, -10.0)
     return graph.node("MatMul", high, [[1.0, -1.0, -1.0, 1.0], [1.0, 1.0, -1.0, -1.0]])

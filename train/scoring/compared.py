@@ -43,7 +43,7 @@ def open_models(names: Sequence[str], data: Prepared) -> tuple[list[Model], dict
 
     CheckpointError where one cannot be used; DataError where its crops are not the set's; UsageError for one twice.
     """
-    opened = [_load(name) for name in names]
+    opened = [open_anclaf(name) for name in names]
     titles = [card.name for _, card in opened]
     models: list[Model] = []
     networks: dict[str, Anclaf] = {}
@@ -81,7 +81,8 @@ def check_crops(label: str, crop: dict[str, Any], data: Prepared) -> None:
         )
 
 
-def _load(name: str) -> tuple[Anclaf, ModelCard]:
+def open_anclaf(name: str) -> tuple[Anclaf, ModelCard]:
+    """A model by name or path, and its card; CheckpointError where it cannot be used."""
     try:
         network, card = load(name)
     except CheckpointFault as error:
