@@ -28,7 +28,7 @@ def end_at_once() -> None:
 class Interrupt:
     """While entered, a signal (Ctrl-C) sets the flag and breaks off what the main thread does, unless that is `held`.
 
-    A library may swallow that while it waits for data; a second Ctrl-C calls `insist`. Only the main thread hears of it.
+    A library may swallow that while it waits for data; a second Ctrl-C calls `insist`. Only a main thread hears it.
     """
 
     def __init__(
