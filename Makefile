@@ -26,10 +26,10 @@ demo: $(READY) ## track the sample clip; leaves the CSV, the overlay video and t
 	@echo "Look at out/sample.csv (the trace), out/sample.overlay.mp4 (the video), out/sample.png (the picture)."
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 test-slow: $(READY) ## run also those that take minutes
-	@$(BIN)/python -m pytest -q -m "slow or not slow"
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "slow or not slow"
 
 lint: $(READY) ## check style and types
 	@$(BIN)/ruff check .

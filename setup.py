@@ -44,6 +44,7 @@ setup(
         "lsl": ["pylsl>=1.17.6"],
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.5",
             "scikit-learn>=1.4",
             "psutil>=5.9",
             "ruff==0.17.*",

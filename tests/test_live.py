@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -95,6 +96,12 @@ def test_a_file_at_its_pace_is_tracked_as_it_comes(sample_clip: Path, tmp_path: 
     assert all(tracked.samples for tracked in seen)
     assert 1 < report.pace.p50_ms <= report.pace.p95_ms
     assert not list(tmp_path.iterdir())
+
+
+def test_a_program_may_run_it_in_a_thread(sample_clip: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        report = pool.submit(run_live, str(sample_clip), config_of(tmp_path, duration=0.5)).result(SECONDS)
+    assert report.error is None and report.frames > 3
 
 
 def test_a_file_that_ends_ends_the_run(sample_clip: Path, tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ class Found(NamedTuple):
     """A frame between the two halves of a step."""
 
     frame: Frame
-    sightings: list[Sighting]
+    faces: list[Face]
+    """With their ids."""
     alive: set[int]
     """Ids that a face may still take up."""
 
@@ -124,13 +125,13 @@ class Engine:
             )
         self._time = frame.time
         faces = self._associator.update(self._landmarker.detect(frame.image), frame.time)
-        return Found(frame, [self._see(frame, face) for face in faces], self._associator.alive)
+        return Found(frame, faces, self._associator.alive)
 
     def measure(self, found: Found) -> TrackedFrame:
         """The second half of step(): what the networks and the filter say of the faces, in the order of the frames."""
         self._states = {i: state for i, state in self._states.items() if i in found.alive}
-        samples = self._measure(found) if found.sightings else ()
-        return TrackedFrame(found.frame, tuple(sighting.face for sighting in found.sightings), tuple(samples))
+        samples = self._measure(found.frame, found.faces) if found.faces else ()
+        return TrackedFrame(found.frame, tuple(found.faces), tuple(samples))
 
     def run(self, frames: Iterable[Frame], ahead: int = FRAMES_AHEAD) -> Iterator[TrackedFrame]:
         """step() over frames with its two halves at once; `ahead` frames wait between them at most."""
@@ -193,9 +194,9 @@ class Engine:
             "runtime": self.runtime.kind,
         }
 
-    def _measure(self, found: Found) -> list[AffectSample]:
+    def _measure(self, frame: Frame, faces: list[Face]) -> list[AffectSample]:
         """The samples of a frame's faces: all are encoded in one batch."""
-        time, sightings = found.frame.time, found.sightings
+        time, sightings = frame.time, [self._see(frame.image, face) for face in faces]
         features = FaceFeatures(*self.runtime.encode(np.stack([sighting.crop for sighting in sightings])))
         states = [self._state(sighting.face) for sighting in sightings]
         affect, attention, ages = self._combine(states, features, time)
@@ -203,8 +204,8 @@ class Engine:
         answers = map(Answer, traces, features.quadrant, attention, ages)
         return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
 
-    def _see(self, frame: Frame, face: Face) -> Sighting:
-        crop, pose = align(frame.image, face.landmarks, self._template), head_pose(face.landmarks)
+    def _see(self, image: np.ndarray, face: Face) -> Sighting:
+        crop, pose = align(image, face.landmarks, self._template), head_pose(face.landmarks)
         return Sighting(face, crop, pose, picture_quality(crop, face.box, pose, self.config.quality))
 
     def _sample(self, time: float, sighting: Sighting, answer: Answer) -> AffectSample:

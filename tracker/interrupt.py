@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -27,7 +28,7 @@ def end_at_once() -> None:
 class Interrupt:
     """While entered, a signal (Ctrl-C) sets the flag and breaks off what the main thread does, unless that is `held`.
 
-    A library may swallow that while it waits for data; a second Ctrl-C calls `insist`.
+    A library may swallow that while it waits for data; a second Ctrl-C calls `insist`. Only a main thread hears it.
     """
 
     def __init__(
@@ -43,7 +44,8 @@ class Interrupt:
         self._seen = False
 
     def __enter__(self) -> "Interrupt":
-        self._previous = {number: signal.getsignal(number) for number in self._signals}
+        heard = self._signals if threading.current_thread() is threading.main_thread() else ()
+        self._previous = {number: signal.getsignal(number) for number in heard}
         for number, previous in self._previous.items():
             if previous is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
