@@ -73,7 +73,7 @@ def train_ablation(config: str, data: Path, out: Path, processes: int, changes: 
 @click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="epochs=8, seed=3 and the like.")
 def train_quadrant_head(models: tuple[str, ...], data: Path, out: Path, changes: tuple[str, ...]) -> None:
-    """A small head that reads Q off Z, taught by D: the encoder takes three fifths of the time.
+    """A small head that reads Q off Z, taught by D: the encoder then takes 0.63 of the time.
 
     The models must share an encoder (NAME, NAME-S-n, NAME-SA-n of one training): all get the same head. Writes
     OUT/quadrant-head/NAME.safetensors with their cards.
