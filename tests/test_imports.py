@@ -81,7 +81,13 @@ RULES = [
         ("torch", "cv2", "tqdm", "click", "scipy", "safetensors", "matplotlib"),
         late=rf"train\..+|nets\..+|{SHARED_WITH_TRAINING}",
     ),
-    Rule(r"benchmarks\.training", r"benchmarks\.machine|train\..+|nets\..+", ("torch",)),
+    Rule(
+        r"benchmarks\.command",
+        rf"benchmarks\.config|{FOUNDATION}|tracker\.commands\.(options|live)",
+        ("click",),
+        late=r"benchmarks(\..+)?",
+    ),
+    Rule(r"benchmarks\.training", rf"benchmarks\.report|{FOUNDATION}|train\..+|nets\..+", ("torch",)),
     Rule(
         r"benchmarks(\..+)?",
         r"benchmarks\..+|tracker(\..+)?|nets\..+|train\.metrics",
