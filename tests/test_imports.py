@@ -61,7 +61,7 @@ RULES = [
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|nets\..+"),
     Rule(
         r"tracker\.live(\..+)?",
-        rf"tracker|{FOUNDATION}|{DESK}|{SINKS}|{OUTLETS}|tracker\.(engine|keys|sources\.live|live\..+)"
+        rf"tracker|{FOUNDATION}|{DESK}|{SINKS}|{OUTLETS}|tracker\.(engine|keys|sources|sources\.live|live\..+)"
         rf"|{DRAWING}",
         ("tqdm", "cv2"),
     ),
