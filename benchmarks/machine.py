@@ -27,6 +27,11 @@ def machine_lines(measured_on: dict[str, Any]) -> str:
     return f"machine   {place}\nversions  {versions}\ncommit    {measured_on['commit']}"
 
 
+def load_of_others() -> float:
+    """How many processes wanted a core over the last minute, on average; 0 where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
 def _cpu() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []

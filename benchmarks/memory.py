@@ -1,28 +1,67 @@
-"""Is memory flat: python -m benchmarks.memory. Peak of a run over a clip repeated a few times against many times.
+"""Is memory flat over the length of a file: peak of a run over a clip repeated a few times against many times.
 
 Each run is a fresh process, for a peak never goes down.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
-from benchmarks.machine import CLIP, machine, machine_lines
-from tracker import Engine, open_source, track
-from tracker.config import BatchConfig, default_of
+from benchmarks.config import BenchConfig
+from benchmarks.report import Report, Round, markdown, medians
+from benchmarks.resident import peak_mb
+from benchmarks.scene import scene
+from tracker.config import TrackerConfig
+from tracker.engine import Engine, track
 from tracker.sinks import SinkContext, open_sink
+from tracker.sources import open_source
 
 LIMIT_MB = 5.0
-FEW, MANY = 3, 10
+"""Many repetitions may need this much more than a few."""
 SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "video": ".mp4", "plot": ".png"}
+RUN = "import json, sys; from benchmarks.memory import run; print(run(**json.loads(sys.argv[1])))"
+
+
+def measure(config: BenchConfig, clips: tuple[int, int], outputs: Sequence[str]) -> Report:
+    """Rounds of a run over the clip repeated so many times and one over so many more. Raises AffectError."""
+    with scene(config) as uri:
+        few, many = ([peak_of(uri, times, config, outputs) for _ in range(config.repeat)] for times in clips)
+    rounds = [dict(zip(map(_name, clips), pair, strict=True)) for pair in zip(few, many, strict=True)]
+    text = f"{peak_table(rounds)}\n\nMore may be {LIMIT_MB:g} MB; into {', '.join(outputs)}, each run a fresh process."
+    settings = config.settings() | {"clips": clips, "outputs": outputs}
+    return Report("memory over clips", settings, rounds, text)
+
+
+def peak_of(clip: str, times: int, config: BenchConfig, outputs: Sequence[str]) -> float:
+    """`run` over the repeated clip in a fresh process: megabytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        video = Path(folder) / f"{times} times{Path(clip).suffix}"
+        write_repeated(clip, times, video)
+        choice = {"uri": str(video), "model": config.model, "outputs": outputs, "tracker": config.choice()}
+        command = [sys.executable, "-c", RUN, json.dumps(choice)]
+        return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
+
+
+def run(uri: str, model: str, outputs: Sequence[str], tracker: dict[str, Any] | None = None) -> float:
+    """Track a source into the outputs; peak memory of this process in MB."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        source = stack.enter_context(open_source(uri))
+        engine = stack.enter_context(Engine(model, TrackerConfig(**tracker or {})))
+        context = SinkContext(info=source.info, source_uri=uri)
+        sinks = [stack.enter_context(open_sink(kind, folder / f"run{SUFFIXES[kind]}", context)) for kind in outputs]
+        for tracked in track(source, engine):
+            for sink in sinks:
+                sink.write(tracked)
+    return peak_mb()
 
 
 def write_repeated(clip: str, times: int, path: Path) -> None:
@@ -46,74 +85,13 @@ def packets_of(clip: str) -> Iterator[Any]:
         yield from (packet for packet in container.demux(container.streams.video[0]) if packet.dts is not None)
 
 
-def peak_mb() -> float:
-    """The largest resident memory that this process ever had, megabytes (10^6 bytes)."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+def peak_table(rounds: Sequence[Round]) -> str:
+    """Medians of the peaks, and of their difference."""
+    few, many = rounds[0]
+    more = float(np.median([each[many] - each[few] for each in rounds]))
+    rows = [[name, f"{value:.1f}"] for name, value in medians(rounds).items()]
+    return markdown(["peak of resident memory", "MB"], [*rows, ["difference", f"{more:+.1f}"]])
 
 
-def run(uri: str, model: str, outputs: list[str]) -> float:
-    """Track a source into the outputs; peak memory of this process in MB."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        source = stack.enter_context(open_source(uri))
-        engine = stack.enter_context(Engine(model))
-        context = SinkContext(info=source.info, source_uri=uri)
-        sinks = [stack.enter_context(open_sink(kind, folder / f"run{SUFFIXES[kind]}", context)) for kind in outputs]
-        for tracked in track(source, engine):
-            for sink in sinks:
-                sink.write(tracked)
-    return peak_mb()
-
-
-def measure(clip: str, times: int, model: str, outputs: list[str]) -> float:
-    """`run` over the repeated clip in a fresh process."""
-    with tempfile.TemporaryDirectory() as folder:
-        video = Path(folder) / f"{times} times{Path(clip).suffix}"
-        write_repeated(clip, times, video)
-        choice = ["--source", str(video), "--model", model, "--outputs", *outputs, "--run"]
-        command = [sys.executable, "-m", "benchmarks.memory", *choice]
-        return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
-
-
-def table_of(peaks: dict[int, float]) -> str:
-    """A markdown table of the peaks by times repeated, and their difference."""
-    few, many = peaks.values()
-    rows = [f"| {times} times | {peak:.1f} |" for times, peak in peaks.items()]
-    return "\n".join(["| clip repeated | peak MB |", "|---|---:|", *rows, f"| difference | {many - few:+.1f} |"])
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Measure and print; exit code 1 where the difference is not below LIMIT_MB."""
-    options = _parser().parse_args(arguments)
-    choice = (options.model, options.outputs)
-    if options.run:
-        print(run(options.source, *choice))
-        return
-    peaks, measured_on = {times: measure(options.source, times, *choice) for times in options.repeat}, machine()
-    print(machine_lines(measured_on), table_of(peaks), sep="\n\n")
-    if options.json:
-        options.json.write_text(json.dumps({"machine": measured_on, "mb": peaks}, indent=2) + "\n", encoding="utf-8")
-    few, many = peaks.values()
-    sys.exit(0 if many - few < LIMIT_MB else 1)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", default=str(CLIP))
-    parser.add_argument("--repeat", type=int, nargs=2, default=(FEW, MANY), metavar=("FEW", "MANY"))
-    parser.add_argument("--outputs", nargs="+", default=["csv"], choices=list(SUFFIXES))
-    parser.add_argument("--model", default=default_of(BatchConfig, "model"))
-    parser.add_argument("--run", action="store_true", help="only track the source, in this process: its peak in MB")
-    parser.add_argument("--json", type=Path)
-    return parser
-
-
-if __name__ == "__main__":
-    main()
+def _name(times: int) -> str:
+    return f"clip {times} times, MB"

@@ -1,20 +1,24 @@
-"""How long until the tracker answers: python -m benchmarks.startup. Median of several fresh processes, milliseconds."""
+"""How long until the tracker answers, from the start of a fresh process."""
 
-import argparse
 import json
-import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
+from tempfile import TemporaryFile
+from typing import IO, Any
 
-from benchmarks.machine import CLIP, machine, machine_lines
-from tracker.config import BatchConfig, default_of
+import numpy as np
+
+from benchmarks.config import BenchConfig
+from benchmarks.report import Report, Round, markdown
+from benchmarks.scene import scene
+from tracker.errors import AffectError
 
 IMPORT = "import tracker; from tracker import Engine, open_source, track; print('import', flush=True)"
 RUN = """
-import sys
-from tracker import Engine, open_source, track
+import json, sys
+from tracker import Engine, TrackerConfig, open_source, track
 
 def told(frames):
     for frame in frames:
@@ -22,56 +26,85 @@ def told(frames):
             print("first frame", flush=True)
         yield frame
 
-with open_source(sys.argv[1]) as source, Engine(sys.argv[2]) as engine:
+uri, model, choice = sys.argv[1:]
+with open_source(uri) as source, Engine(model, TrackerConfig(**json.loads(choice))) as engine:
     for tracked in track(told(source), engine):
         if tracked.samples:
             print("first sample", flush=True)
             break
 """
+PART = ["--no-csv", "--jsonl", "-"]
+TRACK_S, LIVE_S = "0.3", "0.3"
+"""Seconds that the two commands go on."""
 
 
-def events_of(arguments: list[str]) -> dict[str, float]:
+def measure(config: BenchConfig) -> Report:
+    """Rounds of every start, after one that fills the disk's and numba's caches. Raises AffectError."""
+    with scene(config) as uri:
+        one_round(uri, config)
+        rounds = [one_round(uri, config) for _ in range(config.repeat)]
+    text = f"{start_table(rounds)}\n\n{len(rounds)} rounds on a warm disk, after one that does not count."
+    return Report("startup", config.settings(), rounds, text)
+
+
+def one_round(uri: str, config: BenchConfig) -> Round:
+    """Milliseconds from the start of each process."""
+    choice = config.choice()
+    python = events_of(["-c", RUN, uri, config.model, json.dumps(choice)])
+    affect = ["-m", "tracker.cli"]
+    return {
+        "affect --help: end, ms": events_of([*affect, "--help"])["end"],
+        "Python: import, ms": events_of(["-c", IMPORT])["import"],
+        "Python: first frame, ms": python["first frame"],
+        "Python: first sample, ms": python["first sample"],
+        "affect track: first sample, ms": first_sample([*affect, *track_command(uri, config.model, choice)]),
+        "affect live: first sample, ms": first_sample([*affect, *live_command(uri, config.model, choice)]),
+    }
+
+
+def track_command(uri: str, model: str, choice: dict[str, Any]) -> list[str]:
+    """`affect track` of the first frames into JSON lines on standard output."""
+    return ["track", uri, *PART, "--end", TRACK_S, *_options(model, choice)]
+
+
+def live_command(uri: str, model: str, choice: dict[str, Any]) -> list[str]:
+    """`affect live` likewise."""
+    return ["live", uri, *PART, "--headless", "--duration", LIVE_S, *_options(model, choice)]
+
+
+def events_of(arguments: Sequence[str]) -> dict[str, float]:
     """Milliseconds from the start of a fresh Python with these arguments to each line it prints, and to its end."""
-    started = time.perf_counter()
-    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        events = {line.strip(): 1000 * (time.perf_counter() - started) for line in process.stdout or ()}
+    started, events = time.perf_counter(), dict[str, float]()
+    with TemporaryFile("w+") as said, _started(arguments, said) as process:
+        for line in process.stdout or ():
+            events.setdefault(line.strip(), 1000 * (time.perf_counter() - started))
         if process.wait() != 0:
-            raise SystemExit(f"{' '.join(arguments)[:60]} ended with exit code {process.returncode}")
+            said.seek(0)
+            how = f"{process.returncode}: {said.read()[-300:]}"
+            raise AffectError(f"{' '.join(arguments)[:60]} ended with exit code {how}")
     return events | {"end": 1000 * (time.perf_counter() - started)}
 
 
-def measure(source: str, model: str, repeat: int) -> dict[str, list[float]]:
-    """Milliseconds of every run of `affect --help`, the import, the first frame and the first sample of source."""
-    found: dict[str, list[float]] = {"affect --help": [], "import": [], "first frame": [], "first sample": []}
-    for _ in range(repeat):
-        found["affect --help"].append(events_of(["-m", "tracker.cli", "--help"])["end"])
-        found["import"].append(events_of(["-c", IMPORT])["import"])
-        events = events_of(["-c", RUN, source, model])
-        for name in ("first frame", "first sample"):
-            found[name].append(events[name])
-    return found
+def _started(arguments: Sequence[str], said: IO[str]) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=said, text=True)
 
 
-def table_of(found: dict[str, list[float]]) -> str:
-    """A markdown table: median, smallest and largest."""
-    rows = [f"| {name} | {statistics.median(v):.0f} | {min(v):.0f} | {max(v):.0f} |" for name, v in found.items()]
-    return "\n".join(["| until | median ms | least | most |", "|---|---:|---:|---:|", *rows])
+def first_sample(arguments: Sequence[str]) -> float:
+    """Milliseconds to the first line on standard output that tells of a face."""
+    for line, passed in events_of(arguments).items():
+        if '"success":1' in line:
+            return passed
+    raise AffectError(f"{' '.join(arguments)[:60]} told of no face; give a --source that begins with one")
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measure, after one round that fills the disk's and numba's caches, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", default=str(CLIP))
-    parser.add_argument("--model", default=default_of(BatchConfig, "model"))
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
-    measure(options.source, options.model, 1)
-    found, measured_on = measure(options.source, options.model, options.repeat), machine()
-    print(machine_lines(measured_on), table_of(found), sep="\n\n")
-    if options.json:
-        options.json.write_text(json.dumps({"machine": measured_on, "ms": found}, indent=2) + "\n", encoding="utf-8")
+def start_table(rounds: Sequence[Round]) -> str:
+    """Median, smallest and largest of each start."""
+    columns = {name: [each[name] for each in rounds] for name in rounds[0]}
+    rows = [[name, *(f"{value:.0f}" for value in (np.median(v), min(v), max(v)))] for name, v in columns.items()]
+    return markdown(["from the start of the process until", "median", "least", "most"], rows)
 
 
-if __name__ == "__main__":
-    main()
+def _options(model: str, choice: dict[str, Any]) -> list[str]:
+    length = choice["sequence_length"]
+    window = [] if length is None else ["--sequence-length", str(length)]
+    return ["--model", model, *window, "--runtime", choice["runtime"], "--faces", str(choice["faces"])]

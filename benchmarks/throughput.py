@@ -1,205 +1,176 @@
-"""Frames a second of the whole path, and the milliseconds of each stage: python -m benchmarks.throughput.
+"""Frames a second of a file, as `affect track` works; the stages one after another beside it, and what each takes."""
 
-The first figure is a plain run, as `affect track` does it: decoding, tracking, a CSV. The stages are timed in further
-runs, with a clock around each; decoding, which has a thread of its own, is timed alone.
-"""
-
-import argparse
-import json
-import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
-import tracker.engine
-from benchmarks.machine import CLIP, machine, machine_lines
-from tracker import Engine, TrackerConfig, open_source, track
-from tracker.config import BatchConfig, default_of
+from benchmarks.config import BenchConfig
+from benchmarks.networks import network_times
+from benchmarks.report import PERCENTILES, Report, Round, markdown, percentile_rows
+from benchmarks.scene import scene
+from benchmarks.stopwatch import NAMES, STAGES, Stages, Stopwatch, clock_cost_us, clocks
+from tracker.config import SourceOptions
+from tracker.engine import Engine, track
+from tracker.errors import SourceError
 from tracker.sinks import Sink, SinkContext, open_sink
-from tracker.types import Frame
+from tracker.sources import open_reader, open_source
+from tracker.types import SourceInfo
 
 WARM_UP = 30
 """Frames tracked before anything is timed."""
-PERCENTILES = (50, 95, 99)
-ENCODE = ("encode", "encode: G", "encode: D", "encode: C")
-ORDER = (
-    "decode",
-    "landmarks",
-    "associate",
-    "align",
-    *ENCODE,
-    "combine, smooth",
-    "pose, quality",
-    "csv",
-    "all but decode",
-)
+ORDER = ("decode", *NAMES, "csv", "rest")
+WHOLE, ADDED = "whole, one after another", "all that is added to the landmarks"
+PLAIN, SERIAL, GAIN = "overlapped, frames/s", "one after another, frames/s", "overlapped / one after another"
+SHARE = "added / landmarks"
 
 
-class Stopwatch:
-    """Milliseconds of each stage in each frame; what a stage does several times in a frame is added up."""
+class Plain(NamedTuple):
+    """The source as users track it."""
 
-    def __init__(self) -> None:
-        self.frames: dict[str, list[float]] = defaultdict(list)
-        self._frame: dict[str, float] = defaultdict(float)
-
-    def timed(self, stage: str, function: Callable) -> Callable:
-        """The function with a clock around it."""
-
-        def clocked(*args: Any, **kwargs: Any) -> Any:
-            with self.clock(stage):
-                return function(*args, **kwargs)
-
-        return clocked
-
-    @contextmanager
-    def clock(self, stage: str) -> Iterator[None]:
-        """Time what happens within."""
-        started = time.perf_counter()
-        yield
-        self._frame[stage] += 1000 * (time.perf_counter() - started)
-
-    def end_frame(self) -> None:
-        """Note the frame's stages and begin the next."""
-        for stage, milliseconds in self._frame.items():
-            self.frames[stage].append(milliseconds)
-        self._frame.clear()
+    frames: int
+    seconds: float
 
 
-@contextmanager
-def opened(uri: str, engine: Engine) -> Iterator[tuple[Iterable[Frame], Sink]]:
-    """The source, a CSV in a folder that goes away, and the engine ready for a new stream."""
-    engine.reset()
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        source = stack.enter_context(open_source(uri))
-        context = SinkContext(info=source.info, source_uri=uri)
-        yield source, stack.enter_context(open_sink("csv", Path(folder) / "run.csv", context))
+class Serial(NamedTuple):
+    """The source in one thread."""
+
+    seconds: float
+    faces: int
+    """Sum over the frames."""
+    stages: list[Stages]
+    """Of each frame, ORDER but for the rest, and WHOLE."""
 
 
-def plain_run(uri: str, engine: Engine, limit: int | None = None) -> tuple[int, float]:
+@dataclass(frozen=True)
+class Pass:
+    """One round."""
+
+    plain: Plain
+    serial: Serial
+
+    def times(self) -> dict[str, list[float]]:
+        """Milliseconds of each frame by the stage."""
+        parts = {name: [each.get(name, 0.0) for each in self.serial.stages] for name in (*ORDER[:-1], WHOLE)}
+        whole = parts.pop(WHOLE)
+        parts["rest"] = (np.array(whole) - np.sum(list(parts.values()), axis=0)).tolist()
+        return {**parts, WHOLE: whole, ADDED: (np.array(whole) - parts["landmarks"]).tolist()}
+
+    def figures(self) -> Round:
+        """Rates, ratios, and the medians of the stages."""
+        times, frames = self.times(), self.plain.frames
+        plain, serial = frames / self.plain.seconds, frames / self.serial.seconds
+        share = sum(times[ADDED]) / sum(times["landmarks"])
+        rates = {PLAIN: plain, SERIAL: serial, GAIN: plain / serial, SHARE: share}
+        return rates | {f"{name}, p50 ms": float(np.median(each)) for name, each in times.items()}
+
+
+def measure(config: BenchConfig) -> Report:
+    """Rounds, each of both ways, whose order changes from round to round. Raises AffectError."""
+    with scene(config) as uri, Engine(config.model, config.tracker) as engine:
+        plain_run(uri, engine, WARM_UP)
+        passes = [one_pass(uri, engine, plain_first=round % 2 == 0) for round in range(config.repeat)]
+        times = all_times(passes) | network_times(engine.runtime)
+        settings = config.settings() | {"sha256": engine.runtime.card.sha256[:12], "runs by": engine.runtime.kind}
+    rounds = [each.figures() for each in passes]
+    stages = markdown(["ms a frame", *(f"p{p}" for p in PERCENTILES)], percentile_rows(times))
+    text = "\n\n".join([rate_table(rounds), told(passes), stages])
+    found = {"frames": passes[0].plain.frames, "percentiles": PERCENTILES, "stages_ms": percentiles_of(times)}
+    return Report("throughput", settings, rounds, text, more_is_better=(PLAIN, SERIAL, GAIN), found=found)
+
+
+def one_pass(uri: str, engine: Engine, plain_first: bool) -> Pass:
+    """A round in one of the two orders."""
+    if plain_first:
+        return Pass(plain_run(uri, engine), serial_run(uri, engine))
+    serial = serial_run(uri, engine)
+    return Pass(plain_run(uri, engine), serial)
+
+
+def plain_run(uri: str, engine: Engine, limit: int | None = None) -> Plain:
     """Track a source, or its first frames, into a CSV: frames, and seconds from opening to the closed file."""
+    engine.reset()
     started, frames = time.perf_counter(), 0
-    with opened(uri, engine) as (source, sink):
+    with open_source(uri) as source, table(source.info) as sink:
         for tracked in track(islice(source, limit), engine):
             sink.write(tracked)
             frames += 1
-    return frames, time.perf_counter() - started
+    if not frames:
+        raise SourceError(f"{uri} gave no frame; there is nothing to measure")
+    return Plain(frames, time.perf_counter() - started)
 
 
-def timed_run(uri: str, engine: Engine, watch: Stopwatch) -> None:
-    """The same run with a clock around each stage."""
-    with opened(uri, engine) as (source, sink), clocks(engine, watch):
-        for frame in source:
-            with watch.clock("all but decode"):
-                for tracked in engine.step(frame):
-                    with watch.clock("csv"):
-                        sink.write(tracked)
-            watch.end_frame()
+def serial_run(uri: str, engine: Engine) -> Serial:
+    """The same in one thread, with a clock around each stage."""
+    engine.reset()
+    watch, stages, faces, started = Stopwatch(), [], 0, time.perf_counter()
+    with one_thread(uri) as (frames, info), table(info) as sink, clocks(watch):
+        decode, write = watch.timed("decode", lambda: next(frames, None)), watch.timed("csv", sink.write)
+        step = watch.timed(WHOLE, lambda: _step(engine, decode, write))
+        while (found := step()) is not None:
+            faces += found
+            stages.append(watch.take())
+    return Serial(time.perf_counter() - started, faces, stages)
 
 
-def timed_decoding(uri: str, watch: Stopwatch) -> None:
-    """Milliseconds from frame to frame where nothing but decoding happens."""
-    with open_source(uri) as source:
-        frames = iter(source)
-        while True:
-            with watch.clock("decode"):
-                frame = next(frames, None)
-            if frame is None:
-                return
-            watch.end_frame()
-
-
-@torch.inference_mode()
-def timed_networks(engine: Engine, watch: Stopwatch, count: int = 200) -> None:
-    """G, D and C apart, called one by one, by torch; the tracker runs them as one program, which takes less."""
-    model = engine.runtime._model
-    image = torch.rand(1, model.config.channels, model.config.size, model.config.size) * 2 - 1
-    for _ in range(count):
-        with watch.clock("encode: G"):
-            latent, reconstruction = model.generator(image)
-        with watch.clock("encode: D"):
-            _, logits = model.discriminator(reconstruction)
-        with watch.clock("encode: C"):
-            model.combiner(model._zq(latent, logits))
-        watch.end_frame()
+def _step(engine: Engine, decode: Callable, write: Callable) -> int | None:
+    """One frame from the decoder to the table: its faces; None after the last."""
+    frame = decode()
+    if frame is None:
+        return None
+    (tracked,) = engine.step(frame)
+    write(tracked)
+    return len(tracked.faces)
 
 
 @contextmanager
-def clocks(engine: Engine, watch: Stopwatch) -> Iterator[None]:
-    """Clocks around the stages of the engine, taken off again at the end."""
-    stages: list[tuple[str, Any, str]] = [
-        ("landmarks", engine._landmarker, "detect"),
-        ("associate", engine._associator, "update"),
-        ("align", tracker.engine, "align"),
-        ("encode", engine.runtime, "encode"),
-        ("combine, smooth", engine, "_combine"),
-        ("combine, smooth", tracker.engine, "_traces"),
-        ("pose, quality", tracker.engine, "head_pose"),
-        ("pose, quality", tracker.engine, "picture_quality"),
-    ]
+def one_thread(uri: str) -> Iterator[tuple[Iterator, SourceInfo]]:
+    """The frames of a source decoded where they are asked for, by one thread of FFmpeg."""
+    reader = open_reader(uri, SourceOptions(threads=1))
+    try:
+        yield iter(reader.frames()), reader.info
+    finally:
+        reader.close()
+
+
+@contextmanager
+def table(info: SourceInfo) -> Iterator[Sink]:
+    """A CSV in a folder that goes away."""
     with ExitStack() as stack:
-        for stage, owner, name in stages:
-            stack.enter_context(patch.object(owner, name, watch.timed(stage, getattr(owner, name))))
-        yield
+        folder = stack.enter_context(TemporaryDirectory())
+        yield stack.enter_context(open_sink("csv", Path(folder) / "run.csv", SinkContext(info, info.uri)))
 
 
-def measure(uri: str, engine: Engine, repeat: int) -> dict[str, Any]:
-    """Frames, frames a second of each run, and p50, p95 and p99 of each stage in ms."""
-    plain_run(uri, engine, WARM_UP)
-    runs = [plain_run(uri, engine) for _ in range(repeat)]
-    watch = Stopwatch()
-    for _ in range(repeat):
-        timed_decoding(uri, watch)
-        timed_run(uri, engine, watch)
-    timed_networks(engine, watch)
-    stages = {stage: np.percentile(watch.frames[stage], PERCENTILES).round(3).tolist() for stage in watch.frames}
-    return {"frames": runs[0][0], "fps": [round(frames / seconds, 2) for frames, seconds in runs], "stages_ms": stages}
+def percentiles_of(times: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """p50, p95 and p99 of each stage."""
+    return {name: np.percentile(each, PERCENTILES).round(3).tolist() for name, each in times.items()}
 
 
-def table_of(found: dict[str, Any]) -> str:
-    """Markdown: the frames a second, then a row for each stage; encode is G, D and C as the tracker runs them."""
-    head = (
-        f"{np.median(found['fps']):.1f} frames a second: median of {len(found['fps'])} runs of {found['frames']} frames"
+def all_times(passes: Sequence[Pass]) -> dict[str, list[float]]:
+    """Milliseconds of each frame of all rounds by the stage."""
+    every = [each.times() for each in passes]
+    return {name: [ms for times in every for ms in times[name]] for name in every[0]}
+
+
+def rate_table(rounds: Sequence[Round]) -> str:
+    """The rates and ratios: median, least and most of the rounds."""
+    every = {name: [each[name] for each in rounds] for name in (PLAIN, SERIAL, GAIN, SHARE)}
+    rows = [[name, *(f"{v:.2f}" for v in (np.median(v), min(v), max(v)))] for name, v in every.items()]
+    return markdown(["rate", "median", "least", "most"], rows)
+
+
+def told(passes: Sequence[Pass]) -> str:
+    """What was counted, and what the words mean."""
+    frames, faces = passes[0].plain.frames, passes[0].serial.faces
+    return (
+        f"{len(passes)} rounds of {frames} frames, {faces / frames:.2f} faces each; each round is the source as "
+        f"`affect track` reads it into a CSV, and the same in one thread with clocks around the stages, in turn. "
+        f"{SHARE}: everything but the landmarks over the landmarks, sums over a round. Warm-up: {WARM_UP} frames. "
+        f"Clocks: about {len(STAGES) + 3} a frame, {clock_cost_us():.1f} µs each."
     )
-    order = sorted(found["stages_ms"], key=ORDER.index)
-    rows = [f"| {stage} | " + " | ".join(f"{v:.2f}" for v in found["stages_ms"][stage]) + " |" for stage in order]
-    columns = " | ".join(f"p{p}" for p in PERCENTILES)
-    return "\n".join([head, "", f"| stage, ms a frame | {columns} |", "|---|---:|---:|---:|", *rows])
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", default=str(CLIP))
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=default_of(TrackerConfig, "threads"), help="of the networks")
-    parser.add_argument("--runtime", choices=["auto", "torch", "onnx"], default=default_of(TrackerConfig, "runtime"))
-    parser.add_argument("--model", default=default_of(BatchConfig, "model"))
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
-    with Engine(options.model, TrackerConfig(threads=options.threads, runtime=options.runtime)) as engine:
-        found, card = measure(options.source, engine, options.repeat), engine.runtime.card
-        kind = engine.runtime.kind
-    found |= {
-        "model": card.name,
-        "sha256": card.sha256,
-        "source": options.source,
-        "threads": options.threads,
-        "runtime": kind,
-    }
-    found["machine"] = machine()
-    print(machine_lines(found["machine"]), f"model     {card.name} by {kind}\n\n{table_of(found)}", sep="\n")
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,10 @@
-"""Speed of training on this machine: python -m benchmarks.training [--config compact].
+"""Speed of training on this machine.
 
 Pictures a second of stage one, windows a second of stage two from stored features, and the same windows when every
 frame goes through G, D and C's convolutions again, as training C from images does. The pictures are noise: their
 content does not change what a step costs. The paper claims 1 : 4 (12 hours against 2 days).
 """
 
-import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.machine import machine, machine_lines
+from benchmarks.report import Report, Round, markdown
 from nets.anclaf import Anclaf, with_recurrence
+from tracker.errors import UsageError
 from train.anclaf import StageOne
 from train.config import TrainingConfig, read_config
 from train.examples import Examples
@@ -27,6 +26,7 @@ from train.stage_two import Frames, StageTwo, Windows
 
 PICTURES = 512
 LENGTHS = (2, 8, 32)
+STAGE_ONE = "stage one, pictures/s"
 
 
 def noise_pictures(config: TrainingConfig) -> Examples:
@@ -100,38 +100,25 @@ def step_from_pictures(stage: StageTwo, single: Anclaf, pictures: Examples, inde
     stage.optimiser.step()
 
 
-def measure(config: TrainingConfig, seconds: float) -> dict[str, Any]:
-    """All rates."""
+def rates(config: TrainingConfig, seconds: float) -> Round:
+    """All rates once."""
     with tempfile.TemporaryDirectory() as folder:
-        rates: dict[str, Any] = {"stage one, pictures/s": stage_one_rate(config, Path(folder), seconds)}
+        found = {STAGE_ONE: stage_one_rate(config, Path(folder), seconds)}
         for length in LENGTHS:
             both = stage_two_rates(config, length, Path(folder), seconds)
-            rates[f"SA-{length}, windows/s"] = {**both, "ratio": both["features"] / both["pictures"]}
-    return rates
+            found |= {f"SA-{length} from {kind}, windows/s": rate for kind, rate in both.items()}
+            found[f"SA-{length}, features / pictures"] = both["features"] / both["pictures"]
+    return found
 
 
-def table_of(rates: dict[str, Any]) -> str:
-    """The rates as aligned text."""
-    lines = [f"stage one   {rates['stage one, pictures/s']:8.0f} pictures/s", ""]
-    lines.append(f"{'stage two':12}{'features':>12}{'pictures':>12}{'ratio':>9}   windows/s")
-    for name, both in list(rates.items())[1:]:
-        figures = f"{both['features']:12.0f}{both['pictures']:12.1f}{both['ratio']:9.0f}"
-        lines.append(f"{name.partition(',')[0]:12}{figures}")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Measure, print, and write JSON if asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", default="compact", help="a name of train/configs/ with a stage two")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    arguments = parser.parse_args()
-    rates, measured_on = measure(read_config(arguments.config), arguments.seconds), machine()
-    print(f"{machine_lines(measured_on)}\nthreads   {torch.get_num_threads()}\n\n{table_of(rates)}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": measured_on, "rates": rates}, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def measure(config: str, seconds: float, repeat: int) -> Report:
+    """Rounds of all rates for a configuration of train/configs/. Raises UsageError where it has no stage two."""
+    settings = read_config(config)
+    if settings.stage_two is None:
+        raise UsageError(f"the configuration {config} has no stage two, whose speed is measured; try compact")
+    rounds = [rates(settings, seconds) for _ in range(repeat)]
+    columns = {name: [each[name] for each in rounds] for name in rounds[0]}
+    rows = [[name, *(f"{value:.1f}" for value in (np.median(v), min(v), max(v)))] for name, v in columns.items()]
+    text = markdown(["training", "median", "least", "most"], rows)
+    chosen = {"config": config, "seconds": seconds, "repeat": repeat, "threads": torch.get_num_threads()}
+    return Report("training", chosen, rounds, text, more_is_better=tuple(columns))

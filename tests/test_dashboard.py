@@ -1,9 +1,12 @@
 """The picture of the live window: what is drawn, where, in which colour, what is remembered; no text covers another."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from math import nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from tracker.errors import UsageError
 from tracker.keys import KEYS
 from tracker.types import LiveStatus, TrackedFrame
 
+ROOT = Path(__file__).parents[1]
 SIZES = [(960, 540), (1280, 720), (1000, 1000), (1920, 1080)]
 STATUS = LiveStatus("camera:0", "anclaf-compact-S-8", 29.97, 31.2, 44.7, 0)
 BUSY = replace(
@@ -339,3 +343,24 @@ def test_text_is_cut_in_its_middle_to_what_fits():
     assert letters.width(cut, 13) <= 150 < letters.width(text, 13)
     assert cut.startswith("rtsp://") and cut.endswith("cipant") and "…" in cut
     assert letters.fitted(text, 13, 1000) == text and letters.fitted(text, 13, 0) == letters.fitted("", 13, -5) == ""
+
+
+LETTERS = """
+import threading
+from tracker.drawing.letters import ink
+start = threading.Barrier(4)
+def write():
+    start.wait()
+    for number in range(300):
+        ink(f"{number} Vv +-0.{number} arousal Ag {chr(192 + number)}", 13)
+threads = [threading.Thread(target=write) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+
+
+def test_letters_may_be_written_by_several_threads() -> None:
+    """The window and an overlay video write at once; the font's own code would corrupt memory."""
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", LETTERS], cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")

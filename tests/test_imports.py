@@ -61,7 +61,7 @@ RULES = [
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|nets\..+"),
     Rule(
         r"tracker\.live(\..+)?",
-        rf"tracker|{FOUNDATION}|{DESK}|{SINKS}|{OUTLETS}|tracker\.(engine|keys|sources\.live|live\..+)"
+        rf"tracker|{FOUNDATION}|{DESK}|{SINKS}|{OUTLETS}|tracker\.(engine|keys|sources|sources\.live|live\..+)"
         rf"|{DRAWING}",
         ("tqdm", "cv2"),
     ),
@@ -81,7 +81,13 @@ RULES = [
         ("torch", "cv2", "tqdm", "click", "scipy", "safetensors", "matplotlib"),
         late=rf"train\..+|nets\..+|{SHARED_WITH_TRAINING}",
     ),
-    Rule(r"benchmarks\.training", r"benchmarks\.machine|train\..+|nets\..+", ("torch",)),
+    Rule(
+        r"benchmarks\.command",
+        rf"benchmarks\.config|{FOUNDATION}|tracker\.commands\.(options|live)",
+        ("click",),
+        late=r"benchmarks(\..+)?",
+    ),
+    Rule(r"benchmarks\.training", rf"benchmarks\.report|{FOUNDATION}|train\..+|nets\..+", ("torch",)),
     Rule(
         r"benchmarks(\..+)?",
         r"benchmarks\..+|tracker(\..+)?|nets\..+|train\.metrics",

@@ -24,7 +24,7 @@ from tracker.commands.live import live as command
 from tracker.commands.live import live_config
 from tracker.config import CaptureOptions, LiveConfig, OutputConfig
 from tracker.engine import Engine
-from tracker.errors import AffectError, SourceError
+from tracker.errors import SinkError, SourceError
 from tracker.live import run_live
 from tracker.live.console import ProgressLine, Screen, progress_words
 from tracker.live.meter import BIN_MS, Meter
@@ -33,6 +33,7 @@ from tracker.live.run import Live
 from tracker.live.window import Window
 from tracker.outlets import OutletContext
 from tracker.outlets.standard_output import StdoutOutlet
+from tracker.sinks.records import CsvSink
 from tracker.sources import open_source
 from tracker.sources.live import LiveSource, open_live
 from tracker.types import Frame, TrackedFrame
@@ -120,7 +121,7 @@ def live(engine: Engine, sample_clip: Path, tmp_path: Path) -> Iterator[Live]:
     engine.reset()
     with open_live(str(sample_clip), CaptureOptions(loop=True, pace=3.0)) as source:
         live = Live(config_of(tmp_path, baseline_s=1.0), source, engine, [], Notices())
-        live.tracking.start()
+        live.start()
         yield live
         live.tracking.stop()
 
@@ -161,7 +162,7 @@ def test_the_keys(live: Live, screen: Screen, tmp_path: Path, capsys: pytest.Cap
     press(screen, "m")
     press(screen, "n")
     until(lambda: live.status().baseline is not None, screen.step)
-    until(lambda: live.status().has_baseline, screen.step)
+    until(lambda: live.status().baseline is None, screen.step)
     recorded = live.status().recorded_s or 0
     until(lambda: (live.status().recorded_s or 0) > recorded + 0.3, screen.step)
     press(screen, "r")
@@ -232,7 +233,7 @@ def test_a_camera_that_is_unplugged_leaves_a_whole_recording(engine: Engine, sam
     with open_live(str(sample_clip)) as source:
         config = config_of(tmp_path, record=True, lossless=True)
         live = Live(config, cast(LiveSource, Unplugged(source, 12)), engine, [], Notices())
-        live.tracking.start()
+        live.start()
         until(lambda: live.is_over)
         live.tracking.stop()
         report = live.report()
@@ -253,29 +254,65 @@ def test_a_run_that_nobody_hears_ends(engine: Engine, sample_clip: Path, tmp_pat
     engine.reset()
     with open_live(str(sample_clip)) as source:
         live = Live(config_of(tmp_path), source, engine, [outlet], Notices())
-        live.tracking.start()
+        live.start()
         line = ProgressLine(live)
-        with pytest.raises(
-            AffectError, match="nothing is left that hears of the run: stdout: its reader has closed it"
-        ):
-            until(lambda: False, line.step)
+        until(lambda: line.wants_end, line.step)
         line.close()
         live.tracking.stop()
+    assert str(live.report().error).startswith(
+        "nothing is left that hears of the run: stdout: its reader has closed it"
+    )
     outlet.close()
     os.close(writer)
 
 
-def test_a_disk_that_fails_ends_the_recording_alone(engine: Engine, sample_clip: Path, tmp_path: Path) -> None:
+def test_a_recording_that_cannot_begin_is_an_error(sample_clip: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
-    engine.reset()
-    notices = Notices()
-    with open_live(str(sample_clip)) as source:
-        live = Live(config_of(tmp_path / "taken", record=True), source, engine, [], notices)
-        live.tracking.start()
-        until(lambda: live.tracking.meter.frames > 3)
-        live.tracking.stop()
-    assert live.report().error is None and not live.report().takes
-    assert notices.current.startswith(f"cannot write to {tmp_path / 'taken'}")
+    with pytest.raises(SinkError, match=f"cannot write to {tmp_path / 'taken'}"):
+        run_live(str(sample_clip), config_of(tmp_path / "taken", record=True))
+
+
+def test_a_disk_that_fails_ends_the_recording_alone(
+    live: Live, screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until(lambda: live.tracking.newest, screen.step)
+    press(screen, "r")
+    until(lambda: (live.status().recorded_s or 0) > 0.2, screen.step)
+    monkeypatch.setattr(CsvSink, "write", full_disk)
+    until(lambda: live.status().recorded_s is None, screen.step)
+    frames = live.tracking.meter.frames
+    until(lambda: live.tracking.meter.frames > frames + 3, screen.step)
+    (take,) = live.report().takes
+    assert take.problems == ("cannot write trace.csv: no space left on device",)
+    (sheet,) = tmp_path.glob("*.meta.json")
+    assert json.loads(sheet.read_text(encoding="utf-8"))["complete"] is False
+
+
+def full_disk(*_: object) -> None:
+    raise SinkError("cannot write trace.csv: no space left on device")
+
+
+def test_what_a_callback_draws_stays_out_of_the_recording(sample_clip: Path, tmp_path: Path) -> None:
+    drawn: list[str] = []
+
+    def draw(tracked: TrackedFrame) -> None:
+        try:
+            tracked.frame.image[:] = 255
+        except ValueError as error:
+            drawn.append(str(error))
+
+    run_live(str(sample_clip), config_of(tmp_path, duration=0.5), [draw])
+    assert set(drawn) == {"assignment destination is read-only"}
+
+
+def test_a_recording_without_a_receiver_ends_a_headless_run(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    until(lambda: live.tracking.newest)
+    live.toggle_recording()
+    until(lambda: live.status().recorded_s is not None)
+    assert live.check_receivers()
+    monkeypatch.setattr(CsvSink, "write", full_disk)
+    until(lambda: not live.check_receivers())
+    assert "no space left on device" in str(live.report().error)
 
 
 def test_the_line_of_progress(live: Live) -> None:
@@ -296,7 +333,7 @@ def start(*arguments: object) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=-1, stderr=-1, text=True, **heard)  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_headless_run_in_good_order(number: int, sample_clip: Path, tmp_path: Path) -> None:
     run = start(sample_clip, "--headless", "--loop", "--record", "--jsonl", "-", "-o", tmp_path)
     assert run.stdout is not None

@@ -105,7 +105,7 @@ def test_a_stream_that_stalls_ends_and_comes_back() -> None:
     expected = (
         rf"{name}: no frame for 1 s; opening it again in 0\.2 s \(attempt 1\)",
         rf"{name} is back after [1-9]\d*\.\d s",
-        rf"{name}: the stream ended; opening it again in 0\.2 s \(attempt 1\)",
+        rf"{name}: the stream ended; opening it again in 0\.2 s \(attempt 2\)",
         rf"{name} is back after \d+\.\d s",
     )
     for line, pattern in zip(told, expected, strict=True):

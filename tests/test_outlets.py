@@ -10,6 +10,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from receivers import CONTEXT, PATIENCE_S, closed_soon, frame_at, sending_time, until
 from tracked import sample_at, tracked, without_face
@@ -194,7 +195,9 @@ def test_a_callback_gets_frames_with_their_pictures():
         outlet.send(frame)
         outlet.mark(Event(0.0, 0, "marker"))
     assert len(seen) == 1
-    assert seen[0] is frame
+    assert np.array_equal(seen[0].frame.image, frame.frame.image) and seen[0].samples is frame.samples
+    with pytest.raises(ValueError, match="read-only"):
+        seen[0].frame.image[:] = 0
     assert outlet.name == "callback append"
 
 

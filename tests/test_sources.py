@@ -252,7 +252,10 @@ def test_overlays_that_the_tracker_wrote_are_not_sources_again(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("uri", "told"),
     [
-        ("rtsp://me:p@ss@host/live?a=b@c", "rtsp://host/live?a=b@c"),
+        ("rtsp://me:p@ss@host/live?a=b@c", "rtsp://host/live?..."),
+        ("http://host/video.cgi?user=admin&pwd=secret", "http://host/video.cgi?..."),
+        ("rtsp://admin:p#ss@cam/1", "rtsp://cam/1"),
+        ("rtsp://admin:p?ss@cam/1", "rtsp://cam/1"),
         ("http://host/a@b.mp4", "http://host/a@b.mp4"),
         ("clips/me@home.mp4", "clips/me@home.mp4"),
         ("camera:0", "camera:0"),

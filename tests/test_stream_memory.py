@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import memory
+from benchmarks.config import BenchConfig
 from benchmarks.machine import CLIP
 from nets.checkpoint import WEIGHTS
 
@@ -11,6 +12,6 @@ from nets.checkpoint import WEIGHTS
 @pytest.mark.parametrize("outputs", [["csv"], ["csv", "jsonl", "parquet", "video", "plot"]], ids=["csv", "all"])
 def test_ten_repetitions_need_no_more_memory_than_three(outputs: list[str]) -> None:
     """The peaks of two fresh processes over the sample clip."""
-    model = str(WEIGHTS / "anclaf-compact.safetensors")
-    few, many = (memory.measure(str(CLIP), times, model, outputs) for times in (memory.FEW, memory.MANY))
+    config = BenchConfig(model=str(WEIGHTS / "anclaf-compact.safetensors"))
+    few, many = (memory.peak_of(str(CLIP), times, config, outputs) for times in (3, 10))
     assert many - few < memory.LIMIT_MB

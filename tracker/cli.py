@@ -31,6 +31,7 @@ COMMANDS = {
     "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),
     "prepare": Entry("train.prepare:prepare", "Turn a data set into aligned crops for training."),
     "train": Entry("train.command:train", "Train a model."),
+    "bench": Entry("benchmarks.command:bench", "Measure speed and memory, and what got slower."),
 }
 
 

@@ -183,8 +183,6 @@ class LiveStatus:
     """Length of the recording; None where nothing is recorded."""
     baseline: float | None = None
     """[0, 1]: how much of the neutral baseline is taken; None where none is being taken."""
-    has_baseline: bool = False
-    """Whether a face in view has a neutral baseline."""
     paused: bool = False
     help: bool = False
     """Whether the keys are to be shown."""

@@ -7,6 +7,7 @@ import click
 
 from tracker.commands.options import debug_option, filled, setting
 from tracker.config import CaptureOptions, LiveConfig, OutletConfig, OutputConfig, SmoothingConfig, TrackerConfig
+from tracker.errors import SinkError
 
 if TYPE_CHECKING:
     from tracker.live import LiveReport
@@ -74,8 +75,9 @@ def live(source: str, **options: Any) -> None:
         check_attention(card, config.tracker.sequence_length)
     report = run_live(source, config)
     click.echo(summary(report), err=True)
-    if report.error:
-        raise report.error
+    lost = [SinkError(problem) for take in report.takes for problem in take.problems]
+    if error := report.error or next(iter(lost), None):
+        raise error
 
 
 def live_config(options: dict[str, Any]) -> LiveConfig:

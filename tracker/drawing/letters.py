@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from matplotlib import get_data_path
@@ -13,6 +14,8 @@ CAPITAL = 0.73
 ABOVE, BELOW = 0.98, 0.28
 """What a line takes above and below its baseline, likewise."""
 UNKNOWN, ELLIPSIS = "?", "…"
+ONE_THREAD = Lock()
+"""matplotlib's FT2Font corrupts memory where two threads use it: the window and a recording write at the same time."""
 
 
 @lru_cache(maxsize=1024)
@@ -21,7 +24,8 @@ def ink(text: str, px: int) -> np.ndarray:
 
     A character that the font lacks becomes a question mark. The middle of the capitals is at capital_middle(px).
     """
-    return np.concatenate([_glyph(px, _known(px, character)) for character in text or " "], axis=1)
+    with ONE_THREAD:
+        return np.concatenate([_glyph(px, _known(px, character)) for character in text or " "], axis=1)
 
 
 def width(text: str, px: int) -> int:

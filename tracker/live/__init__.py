@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 
 from tracker.config import LiveConfig
@@ -13,13 +13,14 @@ from tracker.live.notices import Notices
 from tracker.live.run import Live, LiveReport
 from tracker.live.takes import check_takes, live_extras
 from tracker.live.window import Window
-from tracker.outlets import OutletContext, open_outlets
+from tracker.outlets import Callback, OutletContext, open_outlets
+from tracker.sources import without_password
 from tracker.sources.live import LiveSource, open_live
-from tracker.types import TrackedFrame
 
 __all__ = ["LiveReport", "run_live"]
 
-Callback = Callable[[TrackedFrame], None]
+ENDING = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
+"""Signals that end a run in good order."""
 
 
 def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks: Sequence[Callback] = ()) -> LiveReport:
@@ -27,12 +28,14 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
 
     Each callback is called with the newest tracked frame by a thread of its own: a slow one misses frames. What ended
     the run early stands in the report's error; recordings are complete in any case. Raises AffectError for what cannot
-    be opened at all.
+    be opened at all, a recording that was asked for included. A callback's picture is read only: who draws, copies.
     """
     config, notices = config or LiveConfig(), Notices()
     check_takes(config)
     with ExitStack() as stack:
-        window = None if config.headless else stack.enter_context(closing(Window(f"affect live {uri}")))
+        window = (
+            None if config.headless else stack.enter_context(closing(Window(f"affect live {without_password(uri)}")))
+        )
         source = stack.enter_context(open_live(uri, config.capture, notices.tell))
         engine = stack.enter_context(Engine(config.model, config.tracker))
         engine.warm_up(source.info.height, source.info.width)
@@ -41,14 +44,16 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
             stack.callback(outlet.close)
         live = Live(config, source, engine, outlets, notices)
         _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
+        for outlet in outlets:
+            outlet.close()
         return live.report()
 
 
 def _attend(live: Live, view: Screen | ProgressLine) -> None:
     """Run until the source, the user, a signal or the clock ends it."""
     asked = threading.Event()
-    with Interrupt(asked, signals=(signal.SIGINT, signal.SIGTERM)) as interrupt, interrupt.held():
-        live.tracking.start()
+    with Interrupt(asked, signals=ENDING) as interrupt, interrupt.held():
+        live.start()
         try:
             while not (live.is_over or asked.is_set() or view.wants_end):
                 view.step()

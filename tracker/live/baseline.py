@@ -94,7 +94,8 @@ class NeutralBaseline:
     @property
     def progress(self) -> float | None:
         """[0, 1]: how much of it is taken; None where none is being taken."""
-        return None if self._period is None else self._period.progress
+        period = self._period  # the thread that tracks may end it meanwhile
+        return None if period is None else period.progress
 
     def has(self, track_id: int) -> bool:
         """Whether a face has a baseline."""

@@ -12,6 +12,7 @@ from tracker import keys
 from tracker.drawing.dashboard import Dashboard
 from tracker.errors import SinkError
 from tracker.faults import plain_line
+from tracker.live.notices import say
 from tracker.live.run import Live
 from tracker.live.window import Window, png
 from tracker.sinks.files import PartFile
@@ -99,13 +100,12 @@ class ProgressLine:
 
     @property
     def wants_end(self) -> bool:
-        """Never: Ctrl-C ends the run."""
-        return False
+        """Whether nobody is left to hear of the run."""
+        return not self._live.check_receivers()
 
     def step(self) -> None:
-        """Wait a little, and tell how the run goes. Raises AffectError where nobody is left to hear of it."""
+        """Wait a little, and tell how the run goes."""
         self._live.tracking.wait(0.1)
-        self._live.check_receivers()
         if time.monotonic() - self._told >= (TERMINAL_INTERVAL_S if self._terminal else LOG_INTERVAL_S):
             self._told = time.monotonic()
             self._tell(progress_words(self._live.status()))
@@ -118,4 +118,4 @@ class ProgressLine:
         if self._terminal:
             self._bar.set_description_str(line)
         else:
-            print(line, file=sys.stderr, flush=True)
+            say(line)

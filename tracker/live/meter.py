@@ -53,12 +53,12 @@ class Meter:
         """Over the last RECENT_S."""
         now = time.monotonic() if now is None else now
         with self._lock:
-            since = max(now - RECENT_S, self.first)
-            latencies = [latency for noted, latency in self._recent if noted > now - RECENT_S]
-        if not latencies:
+            recent = [entry for entry in self._recent if entry[0] > now - RECENT_S]
+        if not recent:
             return Pace(0.0, math.nan, math.nan, math.nan)
+        noted, latencies = np.array(recent).T
         p50, p95, p99 = np.percentile(latencies, (50, 95, 99)).tolist()
-        return Pace(max(len(latencies) - 1, 0) / max(now - since, 1e-9), p50, p95, p99)
+        return Pace((len(recent) - 1) / max(float(noted[-1] - noted[0]), 1e-9), p50, p95, p99)
 
     def whole(self) -> Pace:
         """Over the whole run; the latencies to BIN_MS, rounded up."""

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 
 from tqdm import tqdm
 
@@ -18,10 +19,16 @@ class Notices:
     def tell(self, line: str) -> None:
         """Say a line."""
         self._newest = (time.monotonic(), line)
-        tqdm.write(line, file=sys.stderr)
+        say(line)
 
     @property
     def current(self) -> str:
         """The newest line; empty once it is old."""
         told, line = self._newest
         return line if time.monotonic() - told < NOTICE_S else ""
+
+
+def say(line: str) -> None:
+    """A line on standard error, above a bar of progress; it may be gone, with the terminal that was closed."""
+    with suppress(OSError, ValueError):
+        tqdm.write(line, file=sys.stderr)

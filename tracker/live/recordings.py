@@ -25,13 +25,9 @@ class Recordings:
         self._take: Take | None = None
 
     def begin(self, dropped: int = 0) -> None:
-        """Begin a take with the next frame; so many frames were dropped until now."""
-        try:
-            self._take = Take(*self._settings, dropped)
-        except SinkError as error:
-            self._tell(plain_line(error))
-        else:
-            self.seconds = 0.0
+        """Begin a take with the next frame; so many frames were dropped until now. Raises SinkError."""
+        self._take = Take(*self._settings, dropped)
+        self.seconds = 0.0
 
     def write(self, tracked: TrackedFrame) -> None:
         """Add a frame to the take, if one is being recorded."""
@@ -49,6 +45,7 @@ class Recordings:
         if self._take is not None:
             take, self._take, self.seconds = self._take, None, None
             self.done.append(take.finish(plain_line(error) if error else None, report))
+            self._tell(str(self.done[-1]))
 
     @property
     def active(self) -> bool:

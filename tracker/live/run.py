@@ -1,12 +1,13 @@
 """A live run and what can be asked of it while it goes on."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tracker.config import LiveConfig
 from tracker.engine import Engine
-from tracker.errors import AffectError
+from tracker.errors import AffectError, SinkError
+from tracker.faults import plain_line
 from tracker.live.baseline import NeutralBaseline
 from tracker.live.meter import Pace
 from tracker.live.notices import Notices
@@ -50,8 +51,12 @@ class Live:
         self._recordings = Recordings(config, source.info, engine.meta(), notices.tell)
         self._markers = 0
         self.tracking = Tracking(source, engine, outlets, self._recordings, self._baseline, notices.tell)
-        if config.record:
+
+    def start(self) -> None:
+        """Begin, and record from the first frame on where that is asked for. Raises SinkError."""
+        if self.config.record:
             self._recordings.begin()
+        self.tracking.start()
 
     def toggle_pause(self) -> None:
         """Stop tracking for a while, or go on."""
@@ -62,12 +67,12 @@ class Live:
 
     def toggle_recording(self) -> None:
         """Begin a recording with the next frame, or end the one that goes on."""
-        self.tracking.ask(self._toggle_recording)
+        self._ask(self._toggle_recording)
 
     def take_baseline(self) -> None:
         """Take the neutral baseline of the faces in view from now on."""
         self.tracking.mark("neutral baseline")
-        self.tracking.ask(self._baseline.start)
+        self._ask(self._baseline.start)
 
     def mark(self) -> None:
         """Note the next marker at the newest frame."""
@@ -81,15 +86,18 @@ class Live:
         began, duration = self.tracking.meter.first, self.config.duration
         return self.tracking.ended or (duration is not None and time.monotonic() - began >= duration)
 
-    def check_receivers(self) -> None:
-        """Raise AffectError where nobody is left to hear of a run without a window."""
+    def check_receivers(self) -> bool:
+        """Whether somebody hears of a run without a window, or nobody was ever to; the report's error says who left."""
         faults = [fault for outlet in self._outlets if (fault := outlet.state().fault)]
-        if self._outlets and len(faults) == len(self._outlets) and not self._recordings.active:
-            raise AffectError(f"nothing is left that hears of the run: {'; '.join(faults)}")
+        faults += [problem for take in self._recordings.done for problem in take.problems]
+        if not faults or self._recordings.active or any(not outlet.state().fault for outlet in self._outlets):
+            return True
+        self.tracking.error = AffectError(f"nothing is left that hears of the run: {'; '.join(faults)}")
+        return False
 
     def status(self, help: bool = False) -> LiveStatus:
         """How the run goes just now."""
-        pace, newest = self.tracking.meter.recent(), self.tracking.newest
+        pace = self.tracking.meter.recent()
         return LiveStatus(
             source=self._uri,
             model=self._engine.runtime.card.name,
@@ -99,19 +107,27 @@ class Live:
             dropped=self._source.report().dropped,
             recorded_s=self._recordings.seconds,
             baseline=self._baseline.progress,
-            has_baseline=newest is not None and any(self._baseline.has(s.track_id) for s in newest.samples),
             paused=self._source.paused,
             help=help,
             notice=self.notices.current,
             outlets=tuple(str(outlet.state()) for outlet in self._outlets),
         )
 
+    def _ask(self, action: Callable[[], None]) -> None:
+        """Have it done with the next frame."""
+        self.tracking.ask(action)
+        if self._source.paused:
+            self.notices.tell("paused: that is done with the next frame")
+
     def _toggle_recording(self) -> None:
         report = self._source.report()
         if self._recordings.active:
             self._recordings.end(report=report)
-        else:
+            return
+        try:
             self._recordings.begin(report.dropped)
+        except SinkError as error:
+            self.notices.tell(plain_line(error))
 
     def report(self) -> LiveReport:
         """How the run went, once it has ended."""

@@ -54,9 +54,11 @@ class TakeFiles:
 
     def discard(self) -> None:
         """Leave nothing."""
-        for kind, output in self._outputs():
+        for _, output in self._outputs():
             output.abort()
-            part_path(self._paths[kind]).unlink(missing_ok=True)
+        for path in self._paths.values():
+            with suppress(OSError):
+                part_path(path).unlink(missing_ok=True)
 
     @property
     def kept(self) -> dict[str, Path | str]:

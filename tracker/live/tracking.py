@@ -83,6 +83,13 @@ class Tracking:
         self._end()
 
     def _pass_on(self, tracked: TrackedFrame) -> None:
+        try:
+            self._hand_out(tracked)
+        except Exception:
+            self._source.close()  # the thread that finds faces may wait for a frame of it
+            raise
+
+    def _hand_out(self, tracked: TrackedFrame) -> None:
         self.meter.note(tracked.frame.captured)
         tracked = self._compare(tracked)
         for outlet in self._outlets:
@@ -103,9 +110,9 @@ class Tracking:
     def _end(self) -> None:
         try:
             self._do_what_was_asked()
-            self._recordings.end(self.error, self._source.report())
         except Exception as error:
             self.error = self.error or error
+        self._recordings.end(self.error, self._source.report())
         self._ended.set()
 
     def _do_what_was_asked(self) -> None:

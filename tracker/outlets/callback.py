@@ -1,13 +1,17 @@
 """Any Python callable as a receiver."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tracker.outlets.outlet import Outlet, Tell
 from tracker.types import Event, TrackedFrame
 
 
 class CallbackOutlet(Outlet):
-    """Calls a function with the newest tracked frames, pictures and all; where it is slow, it misses frames."""
+    """Calls a function with the newest tracked frames, pictures and all; where it is slow, it misses frames.
+
+    The picture is read only, since the recording and the window read it too.
+    """
 
     ROOM = 2
 
@@ -17,7 +21,9 @@ class CallbackOutlet(Outlet):
 
     def send(self, tracked: TrackedFrame) -> None:
         """Take one tracked frame; never blocks, never raises."""
-        self._mailbox.put(tracked)
+        image = tracked.frame.image.view()
+        image.flags.writeable = False
+        self._mailbox.put(replace(tracked, frame=replace(tracked.frame, image=image)))
 
     def _hand_frame(self, tracked: TrackedFrame) -> None:
         self._callback(tracked)

@@ -56,7 +56,8 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
 def open_reader(uri: str, options: SourceOptions) -> "Reader":
     """What open_source reads ahead of, without the thread that does. Raises SourceError."""
     if uri.startswith(LIVE):
-        raise SourceError(f"{uri} is a live source; follow it with: affect live {uri}")
+        shown = without_password(uri)
+        raise SourceError(f"{shown} is a live source; follow it with: affect live {shown}")
     pictures = find_pictures(uri)
     if pictures:
         from tracker.sources.images import ImageReader
@@ -101,8 +102,11 @@ def natural_order(name: str) -> tuple[list[str | int], str]:
 
 
 def without_password(uri: str) -> str:
-    """An address as it may be shown: without user and password."""
-    return re.sub(r"(?<=://)[^/?#]*@", "", uri)
+    """An address as it may be shown: without user, password, and what stands after a question mark."""
+    if "://" not in uri:
+        return uri
+    address, question, _ = re.sub(r"(?<=://)[^/]*@", "", uri).partition("?")
+    return address + (question and "?...")
 
 
 def _expand(pattern: str) -> list[str]:

@@ -129,7 +129,7 @@ def _decode(stream: av.VideoStream, packet: av.Packet) -> list[av.VideoFrame]:
     """The pictures of a packet; none where it is damaged, as the first ones of a stream joined in the middle are."""
     try:
         return stream.codec_context.decode(packet)
-    except av.error.InvalidDataError:
+    except av.error.FFmpegError:
         return []
 
 

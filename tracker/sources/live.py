@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from threading import Condition, Thread, current_thread
 from types import TracebackType
@@ -131,13 +132,12 @@ class LiveSource:
     def _capture(self) -> None:
         error, last = None, -math.inf
         try:
-            for frame in self._feed.frames():
-                last = max(round(1000 * frame.time), last + 1)
-                self._put(replace(frame, time=last / 1000))
+            with closing(self._feed):
+                for frame in self._feed.frames():
+                    last = max(round(1000 * frame.time), last + 1)
+                    self._put(replace(frame, time=last / 1000))
         except BaseException as fault:
             error = fault
-        finally:
-            self._feed.close()
         with self._news:
             self._ended, self._error = True, error
             self._news.notify_all()
@@ -168,7 +168,7 @@ def _open_feed(uri: str, options: CaptureOptions, switch: Switch, tell: Tell) ->
         from tracker.sources.network import StreamFeed
 
         stream = StreamFeed(uri, options, switch, tell)
-        if stream.info.duration is None:
+        if uri == "-" or stream.info.duration is None:
             return stream
         stream.close()
     from tracker.sources.paced import PacedFeed

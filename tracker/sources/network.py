@@ -15,6 +15,8 @@ from tracker.sources.switch import Switch
 from tracker.types import Frame, SourceInfo, SourceReport
 
 Made = TypeVar("Made")
+LASTING_S = 10.0
+"""A connection that lasted so long was a good one: the waits begin anew."""
 BURST_S = 2.0
 """Longest that old pictures are left out after a stream was opened again."""
 
@@ -34,6 +36,7 @@ class StreamFeed:
         self._tell = tell
         self._connect = lambda: Connection(uri, self._name, options)
         self._connection = _made_elsewhere(self._connect)
+        self._opened, self._attempts = time.monotonic(), 0
         self._timeline = Timeline()
         self._start: float | None = None
         self._repaired = self._lost = 0
@@ -84,24 +87,26 @@ class StreamFeed:
         """Wait and open until that succeeds; False once it is closed."""
         self._connection.close()
         self._lost += 1
-        attempt = 1
-        while self._wait(cause, attempt):
+        if time.monotonic() - self._opened > LASTING_S:
+            self._attempts = 0
+        while self._wait(cause):
             try:
                 return self._go_on_with(self._connect())
             except SourceError as error:
                 cause = error.cause if isinstance(error, Unreachable) else str(error)
-                attempt += 1
         return False
 
-    def _wait(self, cause: str, attempt: int) -> bool:
+    def _wait(self, cause: str) -> bool:
         """Before an attempt, 1, 2, 4 ... seconds; False once closed."""
-        wait_s = min(2.0 ** min(attempt - 1, 20), self._longest_wait_s)
-        self._tell(f"{self._name}: {cause}; opening it again in {wait_s:g} s (attempt {attempt})")
+        wait_s = min(2.0 ** min(self._attempts, 20), self._longest_wait_s)
+        self._attempts += 1
+        self._tell(f"{self._name}: {cause}; opening it again in {wait_s:g} s (attempt {self._attempts})")
         return self._switch.sleep(wait_s)
 
     def _go_on_with(self, connection: Connection) -> bool:
         self._repaired += self._connection.repaired
         self._connection = connection
+        self._opened = time.monotonic()
         away_s = time.monotonic() - self._timeline.captured
         self._away_s += away_s
         self._tell(f"{self._name} is back after {away_s:.1f} s")
