@@ -1,4 +1,4 @@
-"""What G, D and C take apart; the tracker runs them as one program."""
+"""What the networks take apart; the tracker runs them as one program."""
 
 import torch
 
@@ -10,15 +10,17 @@ CALLS = 100
 
 @torch.inference_mode()
 def network_times(runtime: Runtime, calls: int = CALLS) -> dict[str, list[float]]:
-    """Milliseconds of G, D and C for one face, called one by one by torch: together more than as one program."""
+    """Milliseconds of Z, Q and C for one face, called one by one by torch: together more than as one program.
+
+    Q is that of the head on Z where the model has one, else that of G's decoder and D.
+    """
     model, watch = runtime._model, Stopwatch()
-    generator, discriminator = watch.timed("G", model.generator), watch.timed("D", model.discriminator)
+    encoder, quadrant = watch.timed("Z", model.generator.encoder), watch.timed("Q", model.quadrant_logits)
     combiner = watch.timed("C", model.combiner)
     image = torch.rand(1, model.config.channels, model.config.size, model.config.size) * 2 - 1
     stages = []
     for _ in range(calls):
-        latent, picture = generator(image)
-        _, logits = discriminator(picture)
-        combiner(model._zq(latent, logits))
+        latent = encoder(image)
+        combiner(model._zq(latent, quadrant(latent)))
         stages.append(watch.take())
-    return {f"{name} alone, by torch": [each[name] for each in stages] for name in "GDC"}
+    return {f"{name} alone, by torch": [each[name] for each in stages] for name in "ZQC"}

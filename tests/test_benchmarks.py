@@ -155,7 +155,7 @@ def test_lag_crossing_is_read_between_two_frames() -> None:
 def test_throughput_tells_both_ways_and_every_stage(clip: str, model: str, tmp_path: Path) -> None:
     printed, found = measured(clip, model, tmp_path / "t.json", "throughput", "--repeat", 2)
     rows = rows_of(printed)
-    stages = [*throughput.ORDER, throughput.WHOLE, throughput.ADDED, *(f"{net} alone, by torch" for net in "GDC")]
+    stages = [*throughput.ORDER, throughput.WHOLE, throughput.ADDED, *(f"{net} alone, by torch" for net in "ZQC")]
     rates = [throughput.PLAIN, throughput.SERIAL, throughput.GAIN, throughput.SHARE]
     assert list(rows) == ["rate", "---", *rates, "ms a frame", *stages]
     assert all(re.fullmatch(r"-?\d+\.\d\d", cell) for stage in stages for cell in rows[stage])
@@ -172,7 +172,7 @@ def test_throughput_stages_add_up_and_the_clocks_go_away(config: BenchConfig) ->
     with Engine(config.model, config.tracker) as engine:
         serial = throughput.serial_run(config.source, engine)
         times = throughput.Pass(throughput.Plain(FRAMES, 1.0), serial).times()
-        assert len(networks.network_times(engine.runtime, calls=3)["G alone, by torch"]) == 3
+        assert len(networks.network_times(engine.runtime, calls=3)["Q alone, by torch"]) == 3
     assert serial.faces == FRAMES and all(len(each) == FRAMES for each in times.values())
     parts = np.sum([times[name] for name in throughput.ORDER], axis=0)
     assert parts == pytest.approx(times[throughput.WHOLE]) and min(times["rest"]) >= 0 and min(times["csv"]) > 0

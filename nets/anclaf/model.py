@@ -138,9 +138,13 @@ class Anclaf(nn.Module):
     def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
         latent = self.generator.encoder(self.scale(crops))
-        logits = self.judged(latent) if self.quadrant_head is None else self.quadrant_head(latent)
+        logits = self.quadrant_logits(latent)
         feature, affect = self.combiner(self._zq(latent, logits))
         return feature, torch.softmax(logits, dim=1), affect
+
+    def quadrant_logits(self, latent: Tensor) -> Tensor:
+        """Q's logits (B, 4) of Z (B, 4 width, S/4, S/4): by the head where there is one, else by D."""
+        return self.judged(latent) if self.quadrant_head is None else self.quadrant_head(latent)
 
     def judged(self, latent: Tensor) -> Tensor:
         """D's quadrant logits (B, 4) of the picture that G makes of Z (B, 4 width, S/4, S/4)."""
