@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,9 +28,6 @@ LANDMARK = np.dtype([("head", "V3"), ("x", "<f4"), ("tag_y", "V1"), ("y", "<f4")
 BLANK = np.zeros((64, 64, 3), np.uint8)
 """The first picture of a new graph: its threads start, and warn, before it is answered."""
 
-Scored = tuple[np.ndarray, float]
-"""A box (4,) xyxy px and the detector's score of it."""
-
 
 class FaceLandmarker:
     """Finds up to `config.faces` faces with 468 (478 with irises) landmarks in each picture.
@@ -44,7 +40,8 @@ class FaceLandmarker:
         self.config = config or TrackerConfig()
         self.still = still
         with _native_log_off():
-            self._scorer = Scorer(still)
+            self._detector = mp.solutions.face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.1)
+            self._detector.process(BLANK)
             self._open_mesh()
 
     def _open_mesh(self) -> None:
@@ -56,6 +53,8 @@ class FaceLandmarker:
             min_tracking_confidence=MIN_PRESENCE,
         )
         self._mesh.process(BLANK)
+        self._scores: list[tuple[np.ndarray, float]] = []
+        self._age = 0
         self._warm = False
 
     def detect(self, image: np.ndarray) -> list[Face]:
@@ -71,14 +70,13 @@ class FaceLandmarker:
     def reset(self) -> None:
         """Forget the faces of earlier frames."""
         self._mesh.close()
-        self._scorer.reset()
         with _native_log_off():
             self._open_mesh()
 
     def close(self) -> None:
         """Free MediaPipe's graphs."""
         self._mesh.close()
-        self._scorer.close()
+        self._detector.close()
 
     def _detect_scaled(self, image: np.ndarray, scale: float, border: int) -> list[Face]:
         """Detect in the picture padded by `border` pixels, then resized by `scale`; answer in its own pixels."""
@@ -101,57 +99,20 @@ class FaceLandmarker:
         """Landmarks and score of each face; `size` is the width and height that the landmarks' unit stands for."""
         meshes = self._mesh.process(seen).multi_face_landmarks or ()
         shapes = [_landmarks_px(mesh, *size) for mesh in meshes]
-        return shapes, self._scorer.scores(seen, shapes, size)
+        return shapes, self._score(seen, shapes, size)
 
-
-class Scorer:
-    """How sure the detector is of each face that the mesh has found.
-
-    In a video it looks at a new face at once, then at every SCORE_EVERY-th frame, in a thread of its own while the mesh
-    goes on: what it sees there counts from the next frame on, whatever its speed.
-    """
-
-    def __init__(self, still: bool) -> None:
-        self._still = still
-        self._detector = mp.solutions.face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.1)
-        self._detector.process(BLANK)
-        self._thread = ThreadPoolExecutor(1, "detector")
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the faces of earlier frames."""
-        self._known: list[Scored] = []
-        self._age = 0
-        self._look: Future[list[Scored]] | None = None
-
-    def close(self) -> None:
-        """Free the detector's graph."""
-        self._thread.shutdown()
-        self._detector.close()
-
-    def scores(self, seen: np.ndarray, shapes: Sequence[np.ndarray], size: tuple[int, int]) -> list[float]:
-        """[0, 1] for each of the landmarks (L, 3) in a picture, whose unit stands for a (width, height) of `size`."""
+    def _score(self, seen: np.ndarray, shapes: Sequence[np.ndarray], size: tuple[int, int]) -> list[float]:
         if not shapes:
-            self.reset()
+            self._age = 0
             return []
-        if self._still or self._age == 0 or len(shapes) != len(self._known):
-            self._look = self._begin_look(seen, size)
-        if self._look is not None:
-            self._take_in(self._look.result(), shapes)
-        due = not self._still and self._age % SCORE_EVERY == SCORE_EVERY - 1
-        self._look = self._begin_look(seen, size) if due else None
+        if self.still or self._age % SCORE_EVERY == 0 or len(shapes) != len(self._scores):
+            self._scores = _detections(self._detector.process(seen).detections or (), size)
+            self._scores += [(_box(shape), MIN_PRESENCE) for shape in shapes if not _matches(_box(shape), self._scores)]
         self._age += 1
-        scores = [max(_matches(_box(shape), self._known), default=MIN_PRESENCE) for shape in shapes]
-        self._known = [(_box(shape), score) for shape, score in zip(shapes, scores, strict=True)]
+        matched = [_matches(_box(shape), self._scores) for shape in shapes]
+        scores = [max(found, default=MIN_PRESENCE) for found in matched]
+        self._scores = [(_box(shape), score) for shape, score in zip(shapes, scores, strict=True)]
         return scores
-
-    def _begin_look(self, seen: np.ndarray, size: tuple[int, int]) -> "Future[list[Scored]]":
-        return self._thread.submit(lambda: _detections(self._detector.process(seen).detections or (), size))
-
-    def _take_in(self, found: list[Scored], shapes: Sequence[np.ndarray]) -> None:
-        """Keep what the detector found, and the faces that it missed."""
-        missed = [(_box(shape), MIN_PRESENCE) for shape in shapes if not _matches(_box(shape), found)]
-        self._known = found + missed
 
 
 def _video_scale(image: np.ndarray, side: int) -> float:
@@ -182,7 +143,7 @@ def _face(landmarks: np.ndarray, score: float) -> Face:
     return Face(box=_box(landmarks), landmarks=landmarks.astype(np.float32), score=score)
 
 
-def _detections(detections: Any, size: tuple[int, int]) -> list[Scored]:
+def _detections(detections: Any, size: tuple[int, int]) -> list[tuple[np.ndarray, float]]:
     """Box and score of each face that the detector found, in pixels of a picture of (width, height)."""
     width, height = size
     found = []
@@ -193,7 +154,7 @@ def _detections(detections: Any, size: tuple[int, int]) -> list[Scored]:
     return found
 
 
-def _matches(box: np.ndarray, known: Sequence[Scored]) -> list[float]:
+def _matches(box: np.ndarray, known: Sequence[tuple[np.ndarray, float]]) -> list[float]:
     """Scores of the known boxes whose middle lies in the box."""
     middles = [((other[:2] + other[2:]) / 2, score) for other, score in known]
     return [score for middle, score in middles if (middle >= box[:2]).all() and (middle <= box[2:]).all()]
