@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks.config import BenchConfig
-from tracker.commands.live import Size
-from tracker.commands.options import filled, setting
+from tracker.commands.options import Size, filled, setting
 from tracker.config import TrackerConfig
 
 if TYPE_CHECKING:

@@ -126,12 +126,12 @@ def told(soak: Soak, settled: float) -> str:
         f"From {settled:g} s to the end: {more:+.1f} MB (at most {LIMIT_MB:g} is wanted), "
         f"{trace.mb_an_hour(settled):+.1f} MB an hour; most {max(trace.mb):.1f} MB. "
         f"Threads left after the end: {left}; the system counts {soak.threads_after}, {soak.threads_before} before. "
-        f"{live.frames} frames, {live.dropped} dropped, p95 {live.pace.p95_ms:.1f} ms."
+        f"{live.frames} frames, {live.dropped} dropped, p95 {live.speed.p95_ms:.1f} ms."
     )
 
 
 def facts(soak: Soak) -> dict[str, object]:
     """A round for the file."""
     threads = {"before": soak.threads_before, "after": soak.threads_after, "left": soak.left}
-    live = {"frames": soak.live.frames, "dropped": soak.live.dropped, "p95_ms": soak.live.pace.p95_ms}
+    live = {"frames": soak.live.frames, "dropped": soak.live.dropped, "p95_ms": soak.live.speed.p95_ms}
     return {"seconds": soak.trace.seconds, "mb": soak.trace.mb, "threads": threads, "live": live}

@@ -14,6 +14,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig, parameter_count
+from nets.files import write_whole
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the models that ship."""
@@ -75,7 +76,7 @@ def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.d
     payload = save_tensors(tensors)
     filled = {**asdict(card), "parameters": parameter_count(model), "sha256": hashlib.sha256(payload).hexdigest()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, payload)
+    write_whole(path, payload)
     card = ModelCard(**filled)
     write_card(path, card)
     return card
@@ -83,7 +84,7 @@ def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.d
 
 def write_card(path: Path | str, card: ModelCard) -> None:
     """Write (again) the card beside the checkpoint at path."""
-    _write(Path(path).with_suffix(".json"), (json.dumps(asdict(card), indent=2) + "\n").encode())
+    write_whole(Path(path).with_suffix(".json"), json.dumps(asdict(card), indent=2) + "\n")
 
 
 def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
@@ -147,12 +148,6 @@ def _build(path: Path, card: ModelCard) -> nn.Module:
         return KINDS[card.kind](card.config)
     except (TypeError, KeyError, ValueError) as error:
         raise CheckpointFault(f"{path}: the card's config is not one of {card.kind!r}: {_first_line(error)}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 def _first_line(error: Exception) -> str:

@@ -95,7 +95,7 @@ def test_a_file_at_its_pace_is_tracked_as_it_comes(sample_clip: Path, tmp_path: 
     assert report.frames + report.dropped == pytest.approx(3 * 24, abs=12)
     assert report.frames >= len(seen) > 10
     assert all(tracked.samples for tracked in seen)
-    assert 1 < report.pace.p50_ms <= report.pace.p95_ms
+    assert 1 < report.speed.p50_ms <= report.speed.p95_ms
     assert not list(tmp_path.iterdir())
 
 

@@ -1,10 +1,14 @@
 """The values that pass from stage to stage: frozen, numpy only; shape, unit and range stand under each field."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
 from typing import Literal, get_args
 
 import numpy as np
+
+Tell = Callable[[str], None]
+"""Takes a plain line for the user, from any thread."""
 
 Status = Literal["ok", "low_quality", "no_face"]
 STATUSES: tuple[str, ...] = get_args(Status)

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from nets.anclaf import Anclaf
+from nets.files import write_whole
 from tracker.errors import UsageError
 from train import metrics, run
 from train.anclaf import predict
 from train.config import CONFIGS, TrainingConfig, changed, config_of, config_path
 from train.distortion import distort
 from train.examples import Examples, examples
-from train.files import write_whole
 from train.folds import Rows
 from train.pipeline import run_stage_one
 from train.prepared import open_prepared

@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from nets.anclaf import Anclaf
 from nets.checkpoint import ModelCard
+from nets.files import write_whole
 from nets.runtime import Runtime
 from tracker.errors import DataError, SinkError
-from train.files import write_whole
 from train.prepared import Prepared
 
 BLOCK = 2048

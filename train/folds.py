@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import numpy as np
 
+from nets.files import write_whole
 from tracker.errors import DataError, SinkError, UsageError
-from train.files import write_whole
 from train.prepared import SPLITS, Prepared, open_prepared
 
 VALIDATION_SHARE = 0.15

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from nets.files import write_whole
 from tracker.errors import DataError, SinkError
 from tracker.faces.align import Template
-from train.files import write_whole
 
 COLUMNS = {"affect": np.float32, "found": np.bool_, "clip": np.int32, "time": np.float64, "subject": np.int32}
 MAPPED = ("landmarks",)

@@ -39,6 +39,7 @@ def keep(name: str, content: bytes) -> None:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
+    """Several processes may start at once, so each has a temporary name of its own."""
     handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

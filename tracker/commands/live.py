@@ -1,29 +1,15 @@
 """`affect live`: a camera, a stream or a file at its pace, tracked as it comes."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import debug_option, filled, setting
+from tracker.commands.options import Size, debug_option, filled, setting
 from tracker.config import CaptureOptions, LiveConfig, OutletConfig, OutputConfig, SmoothingConfig, TrackerConfig
 from tracker.errors import SinkError
 
 if TYPE_CHECKING:
     from tracker.live import LiveReport
-
-
-class Size(click.ParamType):
-    """WIDTHxHEIGHT in pixels, such as 1280x720."""
-
-    name = "WxH"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """(width, height)."""
-        parts = re.fullmatch(r"([0-9]+)x([0-9]+)", str(value))
-        if parts is None:
-            self.fail(f"'{value}' is not a size; expected WIDTHxHEIGHT in pixels, such as 1280x720", param, ctx)
-        return int(parts[1]), int(parts[2])
 
 
 @click.command()
@@ -94,9 +80,11 @@ def live_config(options: dict[str, Any]) -> LiveConfig:
 
 def summary(report: "LiveReport") -> str:
     """How the run went: frames, drops and latency; then a line for each recording and receiver."""
-    pace = report.pace
-    counted = f"{report.frames} frames ({report.with_faces} with faces), {pace.fps:.1f} a second"
+    speed = report.speed
+    counted = f"{report.frames} frames ({report.with_faces} with faces), {speed.fps:.1f} a second"
     lines = [f"{report.uri}: {counted}, {report.dropped} dropped"]
     if report.frames:
-        lines.append(f"capture to sample: p50 {pace.p50_ms:.1f} ms, p95 {pace.p95_ms:.1f} ms, p99 {pace.p99_ms:.1f} ms")
+        lines.append(
+            f"capture to sample: p50 {speed.p50_ms:.1f} ms, p95 {speed.p95_ms:.1f} ms, p99 {speed.p99_ms:.1f} ms"
+        )
     return "\n".join([*lines, *map(str, report.takes), *map(str, report.outlets)])

@@ -1,5 +1,6 @@
 """Command line options that take their defaults and choices from the configuration classes."""
 
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -12,6 +13,19 @@ DEBUG = "tracker.debug"
 """Key of click's shared context: whether an error shows its traceback."""
 
 Config = TypeVar("Config")
+
+
+class Size(click.ParamType):
+    """WIDTHxHEIGHT in pixels, such as 1280x720."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """(width, height)."""
+        parts = re.fullmatch(r"([0-9]+)x([0-9]+)", str(value))
+        if parts is None:
+            self.fail(f"'{value}' is not a size; expected WIDTHxHEIGHT in pixels, such as 1280x720", param, ctx)
+        return int(parts[1]), int(parts[2])
 
 
 def setting(config: type, name: str, *flags: str, **attributes: Any) -> Callable:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tracker.drawing.gauges import FAINT, GRID, PANEL, SMALL_PX, circle, draw_panel, stroke, text_px
+from tracker.drawing.gauges import FAINT, GRID, PANEL, SMALL_PX, circle, draw_panel, text_px
 from tracker.drawing.layout import Layout
 from tracker.drawing.letters import fitted, width
-from tracker.drawing.marks import INK, MUTED, Colour, Rect, blend, rounded, write
+from tracker.drawing.marks import INK, MUTED, Colour, Rect, blend, rounded, stroke, write
 from tracker.drawing.overlay import face_colour, id_colour, signed, words
 from tracker.keys import HELP, KEYS, QUIT, key_name
 from tracker.types import AffectSample, LiveStatus

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from tracker.drawing.history import History
-from tracker.drawing.marks import INK, SUBPIXEL, Colour, Rect, blend, rounded, write
+from tracker.drawing.marks import INK, SUBPIXEL, Colour, Rect, blend, faded, rounded, stroke, write
 from tracker.drawing.overlay import TRAIL_S, id_colour, measured
 from tracker.types import QUADRANT_WORDS, AffectSample
 
@@ -19,8 +19,8 @@ FAINT = (132, 138, 148)
 SPAN_S = 20.0
 """What a trace shows."""
 TICK_S = 5
-FADES = 8
-"""Steps in which a trail fades."""
+FADES, LEAST = 8, 0.12
+"""Steps in which a trail fades, and the share of its colour that is left at its end."""
 SMALL_PX = 11
 
 
@@ -75,14 +75,16 @@ class Dial:
         for step, (start, end) in enumerate(pairwise(steps), 1):
             within = gaps[(gaps > start) & (gaps <= end)] - start
             width = stroke((1.0 + 1.6 * step / FADES) * self.unit)
-            line(image, spots[start : end + 1], faded(colour, step / FADES), width, within)
+            line(image, spots[start : end + 1], faded(colour, step / FADES, PANEL, LEAST), width, within)
 
     def _draw_face(self, image: np.ndarray, sample: AffectSample) -> None:
         affect = np.array([[sample.valence_smooth, sample.arousal_smooth]])
         relative = np.array([[sample.valence_rel, sample.arousal_rel]])
         colour, (x, y) = id_colour(sample.track_id), self._spots(affect)[0]
         if np.isfinite(relative).all():
-            circle(image, self._spots(affect - relative)[0], 6 * self.unit, faded(colour, 0.75), thickness=1)
+            circle(
+                image, self._spots(affect - relative)[0], 6 * self.unit, faded(colour, 0.75, PANEL, LEAST), thickness=1
+            )
         circle(image, (x, y), 7.5 * self.unit, INK)
         circle(image, (x, y), 5.8 * self.unit, colour)
 
@@ -162,20 +164,9 @@ def circle(
     cv2.circle(image, (x, y), round(radius * 2**SUBPIXEL), colour, thickness, cv2.LINE_AA, SUBPIXEL)
 
 
-def faded(colour: Colour, strength: float) -> Colour:
-    """A colour sunk into a panel's: 1 is the colour itself."""
-    r, g, b = (round(p + (c - p) * (0.12 + 0.88 * strength)) for p, c in zip(PANEL, colour, strict=True))
-    return r, g, b
-
-
 def text_px(px: float, unit: float) -> int:
     """The size of letters that are so large at unit 1, never too small to be read."""
     return max(8, round(px * unit))
-
-
-def stroke(width: float) -> int:
-    """The width of a line in whole pixels, at least one."""
-    return max(1, round(width))
 
 
 def _fixed(spots: np.ndarray) -> np.ndarray:

@@ -115,7 +115,7 @@ def rounded(width: int, height: int, radius: int, opacity: float = 1.0) -> np.nd
 def draw_box(image: np.ndarray, box: Rect, colour: Colour, unit: float) -> None:
     """A thin, half-transparent frame with strong corners."""
     x0, y0, x1, y1 = box
-    line = _stroke(1.3 * unit)
+    line = stroke(1.3 * unit)
     sides = [(x0, y0, x1, y0 + line), (x0, y1 - line, x1, y1), (x0, y0, x0 + line, y1), (x1 - line, y0, x1, y1)]
     for side in sides:
         blend(image, side, colour, 0.6)
@@ -149,7 +149,8 @@ def _text(unit: float) -> tuple[int, int]:
     return px, round(1.36 * px)
 
 
-def _stroke(width: float) -> int:
+def stroke(width: float) -> int:
+    """The width of a line in whole pixels, at least one."""
     return max(1, round(width))
 
 
@@ -179,7 +180,7 @@ def _dial_px(unit: float) -> tuple[int, int]:
 def _empty_dial(unit: float) -> tuple[np.ndarray, np.ndarray]:
     """Picture (S, S, 3) and opacity (S, S), float32."""
     (radius, margin), (size, _) = _dial_px(unit), dial_size(unit)
-    ink, line = np.zeros((size, size), np.uint8), _stroke(0.9 * unit)
+    ink, line = np.zeros((size, size), np.uint8), stroke(0.9 * unit)
     cv2.circle(ink, (size // 2, size // 2), radius, (165,), line, cv2.LINE_AA)
     cv2.line(ink, (margin, size // 2), (size - margin - 1, size // 2), (80,), line)
     cv2.line(ink, (size // 2, margin), (size // 2, size - margin - 1), (80,), line)
@@ -197,8 +198,8 @@ def draw_trail(image: np.ndarray, place: Rect, runs: list[list[Point]], colour: 
     for run in runs:
         spots = [_spot(place, point, unit) for point in run]
         for point, start, end in zip(run[1:], spots, spots[1:], strict=False):
-            ink = _faded(colour, (point[0] - oldest) / max(newest - oldest, 1e-9))
-            cv2.line(image, start, end, ink, _stroke(1.5 * unit), cv2.LINE_AA, SUBPIXEL)
+            ink = faded(colour, (point[0] - oldest) / max(newest - oldest, 1e-9))
+            cv2.line(image, start, end, ink, stroke(1.5 * unit), cv2.LINE_AA, SUBPIXEL)
     for radius, ink in ((4.6, INK), (3.4, colour)):
         dot = round(radius * max(unit, 0.8) * 2**SUBPIXEL)
         cv2.circle(image, _spot(place, runs[-1][-1], unit), dot, ink, -1, cv2.LINE_AA, SUBPIXEL)
@@ -211,9 +212,9 @@ def _spot(place: Rect, point: Point, unit: float) -> tuple[int, int]:
     return round(x * 2**SUBPIXEL), round(y * 2**SUBPIXEL)
 
 
-def _faded(colour: Colour, strength: float) -> Colour:
-    """A colour sunk into the plate's: 1 is the colour itself."""
-    r, g, b = (round(p + (c - p) * (0.15 + 0.85 * strength)) for p, c in zip(PLATE, colour, strict=True))
+def faded(colour: Colour, strength: float, ground: Colour = PLATE, least: float = 0.15) -> Colour:
+    """A colour sunk into the ground's: 1 is the colour itself, 0 leaves the least share of it."""
+    r, g, b = (round(p + (c - p) * (least + (1 - least) * strength)) for p, c in zip(ground, colour, strict=True))
     return r, g, b
 
 

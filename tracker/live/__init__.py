@@ -33,9 +33,8 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
     config, notices = config or LiveConfig(), Notices()
     check_takes(config)
     with ExitStack() as stack:
-        window = (
-            None if config.headless else stack.enter_context(closing(Window(f"affect live {without_password(uri)}")))
-        )
+        title = f"affect live {without_password(uri)}"
+        window = None if config.headless else stack.enter_context(closing(Window(title)))
         source = stack.enter_context(open_live(uri, config.capture, notices.tell))
         engine = stack.enter_context(Engine(config.model, config.tracker))
         engine.warm_up(source.info.height, source.info.width)
@@ -44,9 +43,7 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
             stack.callback(outlet.close)
         live = Live(config, source, engine, outlets, notices)
         _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
-        for outlet in outlets:
-            outlet.close()
-        return live.report()
+    return live.report()
 
 
 def _attend(live: Live, view: Screen | ProgressLine) -> None:

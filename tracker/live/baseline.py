@@ -14,7 +14,7 @@ LEAST_SHARE = 0.5
 """Of the baseline's time, in which a face must be seen well."""
 
 
-class Sighting:
+class SeenFace:
     """What is seen of one face while a baseline is taken."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Period:
     """The time in which a baseline is taken: `seconds` from its first frame on."""
 
     def __init__(self, seconds: float) -> None:
-        self.seen: defaultdict[int, Sighting] = defaultdict(Sighting)
+        self.seen: defaultdict[int, SeenFace] = defaultdict(SeenFace)
         self._seconds = seconds
         self._began: float | None = None
         self._newest = 0.0
@@ -57,7 +57,7 @@ class Period:
         """[0, 1]: how much of it is over."""
         return 0.0 if self._began is None else min(1.0, (self._newest - self._began) / self._seconds)
 
-    def is_enough(self, face: Sighting) -> bool:
+    def is_enough(self, face: SeenFace) -> bool:
         """Whether a face was seen well for long enough."""
         return face.seconds >= LEAST_SHARE * self._seconds
 
@@ -121,7 +121,7 @@ class NeutralBaseline:
         self._neutral |= found
         self._period = None
 
-    def _told(self, key: int, face: Sighting, neutral: tuple[float, float] | None) -> str:
+    def _told(self, key: int, face: SeenFace, neutral: tuple[float, float] | None) -> str:
         whose = "" if self._single else f" of face {key}"
         if neutral is None:
             return f"no neutral baseline{whose}: seen well for {face.seconds:.1f} of {self._seconds:g} s; try again"

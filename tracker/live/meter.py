@@ -16,7 +16,7 @@ BIN_MS, BINS = 0.25, 40_000
 """The whole run is kept as a histogram up to 10 s; what is slower counts as 10 s."""
 
 
-class Pace(NamedTuple):
+class Speed(NamedTuple):
     """How fast frames pass."""
 
     fps: float
@@ -49,22 +49,22 @@ class Meter:
             self._counts[min(BINS, max(0, int(latency_ms / BIN_MS)))] += 1
             self.frames += 1
 
-    def recent(self, now: float | None = None) -> Pace:
+    def recent(self, now: float | None = None) -> Speed:
         """Over the last RECENT_S."""
         now = time.monotonic() if now is None else now
         with self._lock:
             recent = [entry for entry in self._recent if entry[0] > now - RECENT_S]
         if not recent:
-            return Pace(0.0, math.nan, math.nan, math.nan)
+            return Speed(0.0, math.nan, math.nan, math.nan)
         noted, latencies = np.array(recent).T
         p50, p95, p99 = np.percentile(latencies, (50, 95, 99)).tolist()
-        return Pace((len(recent) - 1) / max(float(noted[-1] - noted[0]), 1e-9), p50, p95, p99)
+        return Speed((len(recent) - 1) / max(float(noted[-1] - noted[0]), 1e-9), p50, p95, p99)
 
-    def whole(self) -> Pace:
+    def whole(self) -> Speed:
         """Over the whole run; the latencies to BIN_MS, rounded up."""
         with self._lock:
             seconds, total, below = self._last - self.first, self.frames, np.cumsum(self._counts)
         if not total:
-            return Pace(0.0, math.nan, math.nan, math.nan)
+            return Speed(0.0, math.nan, math.nan, math.nan)
         p50, p95, p99 = (BIN_MS * (1 + int(np.searchsorted(below, share * total))) for share in (0.5, 0.95, 0.99))
-        return Pace((total - 1) / max(seconds, 1e-9), p50, p95, p99)
+        return Speed((total - 1) / max(seconds, 1e-9), p50, p95, p99)

@@ -7,15 +7,13 @@ from tracker.config import LiveConfig
 from tracker.errors import SinkError
 from tracker.faults import plain_line
 from tracker.live.takes import Take, TakeOutcome
-from tracker.types import Event, SourceInfo, SourceReport, TrackedFrame
+from tracker.types import Event, SourceInfo, SourceReport, Tell, TrackedFrame
 
 
 class Recordings:
     """Begins and ends takes when asked; a disk that fails ends a take, never the run. For the tracking thread alone."""
 
-    def __init__(
-        self, config: LiveConfig, info: SourceInfo, engine: dict[str, Any], tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, config: LiveConfig, info: SourceInfo, engine: dict[str, Any], tell: Tell) -> None:
         self.done: list[TakeOutcome] = []
         """What was recorded until now."""
         self.seconds: float | None = None

@@ -9,7 +9,7 @@ from tracker.engine import Engine
 from tracker.errors import AffectError, SinkError
 from tracker.faults import plain_line
 from tracker.live.baseline import NeutralBaseline
-from tracker.live.meter import Pace
+from tracker.live.meter import Speed
 from tracker.live.notices import Notices
 from tracker.live.recordings import Recordings
 from tracker.live.takes import TakeOutcome
@@ -28,7 +28,7 @@ class LiveReport:
     with_faces: int
     dropped: int
     """Frames that were never tracked, since a newer one was there."""
-    pace: Pace
+    speed: Speed
     takes: tuple[TakeOutcome, ...]
     outlets: tuple[OutletState, ...]
     error: Exception | None = None
@@ -97,13 +97,13 @@ class Live:
 
     def status(self, help: bool = False) -> LiveStatus:
         """How the run goes just now."""
-        pace = self.tracking.meter.recent()
+        speed = self.tracking.meter.recent()
         return LiveStatus(
             source=self._uri,
             model=self._engine.runtime.card.name,
-            fps=pace.fps,
-            latency_p50_ms=pace.p50_ms,
-            latency_p95_ms=pace.p95_ms,
+            fps=speed.fps,
+            latency_p50_ms=speed.p50_ms,
+            latency_p95_ms=speed.p95_ms,
             dropped=self._source.report().dropped,
             recorded_s=self._recordings.seconds,
             baseline=self._baseline.progress,
@@ -111,6 +111,20 @@ class Live:
             help=help,
             notice=self.notices.current,
             outlets=tuple(str(outlet.state()) for outlet in self._outlets),
+        )
+
+    def report(self) -> LiveReport:
+        """How the run went, once it has ended."""
+        tracking = self.tracking
+        return LiveReport(
+            uri=self._uri,
+            frames=tracking.meter.frames,
+            with_faces=tracking.with_faces,
+            dropped=self._source.report().dropped,
+            speed=tracking.meter.whole(),
+            takes=tuple(self._recordings.done),
+            outlets=tuple(outlet.state() for outlet in self._outlets),
+            error=tracking.error,
         )
 
     def _ask(self, action: Callable[[], None]) -> None:
@@ -128,17 +142,3 @@ class Live:
             self._recordings.begin(report.dropped)
         except SinkError as error:
             self.notices.tell(plain_line(error))
-
-    def report(self) -> LiveReport:
-        """How the run went, once it has ended."""
-        tracking = self.tracking
-        return LiveReport(
-            uri=self._uri,
-            frames=tracking.meter.frames,
-            with_faces=tracking.with_faces,
-            dropped=self._source.report().dropped,
-            pace=tracking.meter.whole(),
-            takes=tuple(self._recordings.done),
-            outlets=tuple(outlet.state() for outlet in self._outlets),
-            error=tracking.error,
-        )

@@ -12,7 +12,7 @@ from tracker.live.meter import Meter
 from tracker.live.recordings import Recordings
 from tracker.outlets import Outlet
 from tracker.sources.live import LiveSource
-from tracker.types import Event, TrackedFrame
+from tracker.types import Event, Tell, TrackedFrame
 
 
 class Tracking:
@@ -28,7 +28,7 @@ class Tracking:
         outlets: Sequence[Outlet],
         recordings: Recordings,
         baseline: NeutralBaseline,
-        tell: Callable[[str], None],
+        tell: Tell,
     ) -> None:
         self.newest: TrackedFrame | None = None
         """The newest tracked frame."""

@@ -6,10 +6,10 @@ from functools import partial
 
 from tracker.config import OutletConfig
 from tracker.errors import SinkError
-from tracker.outlets.outlet import Outlet, OutletContext, OutletState, Tell
-from tracker.types import TrackedFrame
+from tracker.outlets.outlet import Outlet, OutletContext, OutletState
+from tracker.types import Tell, TrackedFrame
 
-__all__ = ["Callback", "Outlet", "OutletContext", "OutletState", "Tell", "open_outlets"]
+__all__ = ["Callback", "Outlet", "OutletContext", "OutletState", "open_outlets"]
 
 Callback = Callable[[TrackedFrame], None]
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from tracker.outlets.outlet import Outlet, Tell
-from tracker.types import Event, TrackedFrame
+from tracker.outlets.outlet import Outlet
+from tracker.types import Event, Tell, TrackedFrame
 
 
 class CallbackOutlet(Outlet):

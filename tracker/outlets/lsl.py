@@ -12,9 +12,9 @@ from pylsl.info import XMLElement
 
 from tracker.errors import UsageError
 from tracker.outlets.messages import NUMBERS
-from tracker.outlets.outlet import Outlet, OutletContext, Tell
+from tracker.outlets.outlet import Outlet, OutletContext
 from tracker.outlets.places import Places
-from tracker.types import Event, Frame, TrackedFrame
+from tracker.types import Event, Frame, Tell, TrackedFrame
 
 BUFFERED = 60
 """Hundreds of samples that LSL keeps for a receiver that is slow: over three minutes at 30 Hz."""

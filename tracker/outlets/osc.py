@@ -9,9 +9,9 @@ from pythonosc.parsing.osc_types import write_float, write_int, write_string
 
 from tracker.outlets.address import datagrams, parse_address, written
 from tracker.outlets.messages import NUMBERS, OF_FRAME
-from tracker.outlets.outlet import Outlet, OutletContext, Tell
+from tracker.outlets.outlet import Outlet, OutletContext
 from tracker.outlets.places import Places
-from tracker.types import Event, TrackedFrame
+from tracker.types import Event, Tell, TrackedFrame
 
 ROOT = "/affect"
 OF_FACE = tuple(name for name in NUMBERS if name not in OF_FRAME)

@@ -1,7 +1,6 @@
 """Outlets: where a live run goes while it goes on. None of them can delay the tracker, whatever its receiver does."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 from threading import Thread
@@ -12,10 +11,7 @@ from tracker.config import TrackerConfig, default_of
 from tracker.errors import SinkError
 from tracker.outlets.mailbox import Mailbox
 from tracker.sinks import Columns, Extra
-from tracker.types import Event, TrackedFrame
-
-Tell = Callable[[str], None]
-"""Takes a plain line for the user, from any thread."""
+from tracker.types import Event, Tell, TrackedFrame
 
 GRACE_S, LAST_S = 0.8, 0.2
 """What close() gives a receiver to take the rest, and then the outlet's thread to break off."""

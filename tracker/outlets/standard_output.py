@@ -5,9 +5,9 @@ import select
 
 from tracker.errors import SinkError
 from tracker.outlets.messages import event_row, text_of
-from tracker.outlets.outlet import Outlet, OutletContext, Tell, in_words
+from tracker.outlets.outlet import Outlet, OutletContext, in_words
 from tracker.sinks.records import Row, extra_columns, rows
-from tracker.types import Event, TrackedFrame
+from tracker.types import Event, Tell, TrackedFrame
 
 STDOUT = 1
 ROOMY = getattr(select, "PIPE_BUF", 512)

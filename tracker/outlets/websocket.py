@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed
 from tracker.outlets.address import listening, parse_address, written
 from tracker.outlets.mailbox import Mailbox
 from tracker.outlets.messages import event_message, frame_message, hello_message, text_of
-from tracker.outlets.outlet import Outlet, OutletContext, OutletState, Tell
-from tracker.types import Event, TrackedFrame
+from tracker.outlets.outlet import Outlet, OutletContext, OutletState
+from tracker.types import Event, Tell, TrackedFrame
 
 CLIENT_ROOM = 8
 """Frames that may wait for a client: a quarter of a second, since one that is slow should rather see what is new."""

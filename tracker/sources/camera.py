@@ -14,7 +14,7 @@ from tracker.config import CaptureOptions
 from tracker.errors import SourceError
 from tracker.sources import natural_order
 from tracker.sources.switch import Switch
-from tracker.types import Frame, SourceInfo, SourceReport
+from tracker.types import Frame, SourceInfo, SourceReport, Tell
 
 BACKENDS = {
     "v4l2": cv2.CAP_V4L2,
@@ -51,7 +51,7 @@ class CameraFeed:
         uri: str,
         options: CaptureOptions,
         switch: Switch,
-        tell: Callable[[str], None],
+        tell: Tell,
         opener: Opener = cv2.VideoCapture,
     ) -> None:
         self._uri = uri

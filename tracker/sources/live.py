@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from threading import Condition, Thread, current_thread
@@ -13,10 +13,7 @@ from tracker.config import CaptureOptions
 from tracker.errors import SourceError
 from tracker.sources import LIVE, URLS, without_password
 from tracker.sources.switch import Switch
-from tracker.types import Frame, SourceInfo, SourceReport
-
-Tell = Callable[[str], None]
-"""Takes plain lines for the user."""
+from tracker.types import Frame, SourceInfo, SourceReport, Tell
 
 CAMERA = re.compile(r"camera(?::(.*))?")
 JOIN_S = 1.0

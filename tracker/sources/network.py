@@ -12,7 +12,7 @@ from tracker.errors import SourceError
 from tracker.sources.connection import Connection, Lost, Picture, Unreachable
 from tracker.sources.container import ToRgb, name_of
 from tracker.sources.switch import Switch
-from tracker.types import Frame, SourceInfo, SourceReport
+from tracker.types import Frame, SourceInfo, SourceReport, Tell
 
 Made = TypeVar("Made")
 LASTING_S = 10.0
@@ -28,7 +28,7 @@ class StreamFeed:
     and `tell` hears of it. The pipe "-" ends where it ends.
     """
 
-    def __init__(self, uri: str, options: CaptureOptions, switch: Switch, tell: Callable[[str], None]) -> None:
+    def __init__(self, uri: str, options: CaptureOptions, switch: Switch, tell: Tell) -> None:
         self._name = name_of(uri)
         self._is_pipe = uri == "-"
         self._longest_wait_s = options.longest_wait_s

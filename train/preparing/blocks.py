@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from nets.files import write_whole
 from tracker.errors import SinkError, UsageError
 from tracker.faces.align import Template
 from train.datasets.parts import Listing
-from train.files import write_whole
 from train.prepared import LabelScale
 
 NOTES = "parts"

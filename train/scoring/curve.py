@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
+from nets.files import write_whole
 from tracker.drawing.plots import DPI, GRID, STYLE, WORDS
 from tracker.errors import SinkError
-from train.files import write_whole
 
 PANELS = {"rmse": "RMSE", "ccc": "CCC", "trembling": "trembling"}
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
