@@ -167,6 +167,7 @@ def test_the_keys(live: Live, screen: Screen, tmp_path: Path, capsys: pytest.Cap
     until(lambda: (live.status().recorded_s or 0) > recorded + 0.3, screen.step)
     press(screen, "r")
     until(lambda: live.status().recorded_s is None, screen.step)
+    until(lambda: live.notices.current.startswith(f"recording {tmp_path}/live-"), screen.step)
     press(screen, "s")
     press(screen, "h")
     assert not screen.wants_end

@@ -43,7 +43,6 @@ class Recordings:
         if self._take is not None:
             take, self._take, self.seconds = self._take, None, None
             self.done.append(take.finish(plain_line(error) if error else None, report))
-            self._tell(str(self.done[-1]))
 
     @property
     def active(self) -> bool:

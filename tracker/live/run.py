@@ -137,6 +137,7 @@ class Live:
         report = self._source.report()
         if self._recordings.active:
             self._recordings.end(report=report)
+            self.notices.tell(str(self._recordings.done[-1]))
             return
         try:
             self._recordings.begin(report.dropped)
