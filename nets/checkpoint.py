@@ -15,11 +15,13 @@ from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig, parameter_count
 from nets.files import write_whole
+from nets.levasa import Levasa, LevasaConfig
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the models that ship."""
 KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
-    "anclaf": lambda config: Anclaf(AnclafConfig.from_dict(config))
+    "anclaf": lambda config: Anclaf(AnclafConfig.from_dict(config)),
+    "levasa": lambda config: Levasa(LevasaConfig.from_dict(config)),
 }
 """What builds a model of each kind from its card's config."""
 
@@ -53,6 +55,8 @@ class ModelCard:
     """The training's configuration."""
     figures: dict[str, Any] = field(default_factory=dict)
     """What was measured, and the command that measures it."""
+    quantised: dict[str, Any] = field(default_factory=dict)
+    """What runs the encoder on whole numbers of eight bits (see nets.onnx.session); empty where it was not measured."""
     parameters: int = 0
     sha256: str = ""
     """Of the .safetensors file."""
@@ -128,7 +132,7 @@ def read_card(path: Path | str) -> ModelCard:
     """The card beside the checkpoint at path; raises CheckpointFault."""
     beside = Path(path).with_suffix(".json")
     try:
-        values = json.loads(beside.read_text(encoding="utf-8"))
+        values = {"quantised": {}, **json.loads(beside.read_text(encoding="utf-8"))}
         return ModelCard(**{f.name: values[f.name] for f in fields(ModelCard)})
     except FileNotFoundError as error:
         raise CheckpointFault(f"{path} has no model card; expected {beside.name} beside it") from error

@@ -6,30 +6,33 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import fuse_conv_bn_eval
+from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nets.anclaf import Anclaf
 from nets.checkpoint import CheckpointFault, ModelCard, load
+from nets.network import Network
 from nets.onnx.session import Answer, OnnxEncoder, OnnxFault, load_encoder
 from nets.recurrent import RecurrentWeights, recurrent_weights
 
-Kind = Literal["auto", "torch", "onnx"]
-"""auto is ONNX Runtime on a CPU: what ships takes 0.5 of torch's time for one face, 0.7 for four, 0.9 for 64."""
+Kind = Literal["auto", "torch", "onnx", "int8"]
+"""onnx and int8 are ONNX Runtime, for ANCLaF on a CPU; int8 works on whole numbers, where the card has their ranges.
+auto is the fastest that there is."""
+Net = TypeVar("Net", bound=nn.Module)
 
 log = logging.getLogger(__name__)
 
 
 class TorchEncoder:
-    """Anclaf.encode for crops (B, S, S, C) uint8: feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
+    """Network.encode for crops (B, S, S, C) uint8: feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
 
     name = "torch"
 
-    def __init__(self, model: Anclaf, device: torch.device) -> None:
+    def __init__(self, model: Network, device: torch.device) -> None:
         self._device = device
         self._encode = frozen_encoder(model) if device.type == "cpu" else model.encode
 
@@ -42,15 +45,15 @@ class TorchEncoder:
 
 
 class Runtime:
-    """An ANCLaF model on a device; its encoder runs by torch, or on a CPU by ONNX Runtime. It holds no state."""
+    """A model of any kind on a device; its encoder runs by torch, ANCLaF's on a CPU by ONNX Runtime too. No state."""
 
     def __init__(
-        self, model: Anclaf, card: ModelCard, device: str = "cpu", kind: Kind = "torch", threads: int | None = None
+        self, model: Network, card: ModelCard, device: str = "cpu", kind: Kind = "torch", threads: int | None = None
     ) -> None:
         self.card = card
         self.device = torch.device(device)
         self.feature_width = self.row_width = model.config.feature
-        self.recurrent = model.config.recurrence != "none"
+        self.recurrent = model.recurrence is not None
         self.sequence_length = card.sequence_length
         self.window_rate_hz = card.rate_hz
         self._model = fold_batch_norms(model.eval()).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -58,7 +61,7 @@ class Runtime:
 
     @property
     def kind(self) -> str:
-        """What runs the encoder: torch or onnx."""
+        """What runs the encoder: torch, onnx or int8."""
         return self._encoder.name
 
     def encode(self, crops: np.ndarray) -> Answer:
@@ -71,7 +74,7 @@ class Runtime:
 
     def recurrent_weights(self) -> RecurrentWeights | None:
         """The weights with which combine() can be done without torch; None for a model that does not let it."""
-        recurrence = self._model.combiner.recurrence
+        recurrence = self._model.recurrence
         return None if recurrence is None else recurrent_weights(recurrence)
 
     @torch.inference_mode()
@@ -85,38 +88,66 @@ class Runtime:
         return _numpy(affect), None if attention is None else _numpy(attention)
 
     def _choose(self, kind: Kind, threads: int | None) -> TorchEncoder | OnnxEncoder:
-        """The encoder of a kind; on a CPU the faster one, which is ONNX Runtime's, where it is not said."""
-        if kind == "torch" or (kind == "auto" and self.device.type != "cpu"):
-            return TorchEncoder(self._model, self.device)
-        try:
-            return self._by_onnx(threads)
-        except OnnxFault as fault:
-            if kind == "onnx":
-                raise CheckpointFault(f"runtime 'onnx' cannot be used: {fault}; try auto or torch") from fault
-            say_once(f"{fault}; torch is used in its place, which is slower")
-            return TorchEncoder(self._model, self.device)
+        """The encoder of a kind; where it is not said the fastest that can be had."""
+        if kind != "auto":
+            try:
+                return self._encoder_of(kind, threads)
+            except OnnxFault as fault:
+                raise CheckpointFault(f"runtime {kind!r} cannot be used: {fault}; try auto or torch") from fault
+        for faster in self._faster_than_torch():
+            try:
+                return self._encoder_of(faster, threads)
+            except OnnxFault as fault:
+                say_once(f"{fault}; a slower runtime is used in its place")
+        return self._encoder_of("torch", threads)
 
-    def _by_onnx(self, threads: int | None) -> OnnxEncoder:
+    def _faster_than_torch(self) -> tuple[Kind, ...]:
+        """The fastest first."""
+        if not isinstance(self._model, Anclaf) or self.device.type != "cpu":
+            return ()
+        return ("int8", "onnx") if self.card.quantised else ("onnx",)
+
+    def _encoder_of(self, kind: Kind, threads: int | None) -> TorchEncoder | OnnxEncoder:
+        if kind == "torch":
+            return TorchEncoder(self._model, self.device)
+        if not isinstance(self._model, Anclaf):
+            raise OnnxFault(f"it runs the kind 'anclaf' alone, and {self.card.name} is of kind {self.card.kind!r}")
         if self.device.type != "cpu":
             raise OnnxFault(f"it runs on the device cpu alone, not on {self.device}")
-        return load_encoder(self._model, self.card.sha256, threads)
+        if kind == "onnx":
+            return load_encoder(self._model, self.card.sha256, threads)
+        if not self.card.quantised:
+            raise OnnxFault(f"the card of {self.card.name} has no ranges; measure them with affect train quantise")
+        return load_encoder(self._model, self.card.sha256, threads, self.card.quantised)
 
 
 def load_runtime(model: str | Path, device: str = "cpu", threads: int | None = None, runtime: Kind = "auto") -> Runtime:
     """A Runtime for a model that ships, by name, or for a .safetensors path; torch's threads are process-wide.
 
-    runtime is what runs the encoder; auto takes the faster: ONNX Runtime on a CPU where it is installed, else torch.
+    runtime is what runs the encoder; auto takes the fastest that can be had.
     Raises CheckpointFault for a checkpoint that cannot be used, or a device or a runtime that is not there.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    network, card = load(model)
-    if not isinstance(network, Anclaf):
-        raise CheckpointFault(f"{card.name} is a model of kind {card.kind!r}; the tracker expects 'anclaf'")
+    network, card = load_network(model)
     try:
         return Runtime(network, card, device, runtime, threads)
     except (RuntimeError, AssertionError) as error:
         raise CheckpointFault(f"device {device!r} cannot be used: {str(error).splitlines()[0]}; try cpu") from error
+
+
+def load_network(model: str | Path) -> tuple[Network, ModelCard]:
+    """A model that tells valence and arousal, and its card; by the name of one that ships, or a .safetensors path.
+
+    Raises CheckpointFault for a checkpoint that cannot be used, or is not such a model.
+    """
+    network, card = load(model)
+    if isinstance(network, Network) and network.has_affect:
+        return network, card
+    raise CheckpointFault(
+        f"{card.name} (of kind {card.kind!r}) has no heads of valence and arousal, so it tells neither; expected a "
+        f"model that was trained with them; what this one can do is scored by: affect eval {card.kind}"
+    )
 
 
 @cache
@@ -125,19 +156,26 @@ def say_once(line: str) -> None:
     log.warning(line)
 
 
-def fold_batch_norms(model: Anclaf) -> Anclaf:
-    """A copy in which each batch normalisation is part of the convolution before it: the same function, fewer calls."""
+def fold_batch_norms(model: Net) -> Net:
+    """A copy in which each batch normalisation is part of the layer before it: the same function, fewer calls."""
     model = deepcopy(model)
     for block in [m for m in model.modules() if isinstance(m, nn.Sequential)]:
         for name, layer, after in zip(list(block._modules), list(block), list(block)[1:], strict=False):
-            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and isinstance(after, nn.BatchNorm2d):
-                block._modules[name] = fuse_conv_bn_eval(layer, after, isinstance(layer, nn.ConvTranspose2d))
+            if isinstance(after, nn.BatchNorm1d | nn.BatchNorm2d) and (fused := _fused(layer, after)) is not None:
+                block._modules[name] = fused
                 block._modules[_next(block, name)] = nn.Identity()
     return model
 
 
+def _fused(layer: nn.Module, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module | None:
+    """The layer with the normalisation in it; None for a layer that cannot take it in."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        return fuse_conv_bn_eval(layer, norm, isinstance(layer, nn.ConvTranspose2d))
+    return fuse_linear_bn_eval(layer, norm) if isinstance(layer, nn.Linear) else None
+
+
 class _Encoder(nn.Module):
-    def __init__(self, model: Anclaf) -> None:
+    def __init__(self, model: Network) -> None:
         super().__init__()
         self.model = model
 
@@ -146,8 +184,8 @@ class _Encoder(nn.Module):
 
 
 @torch.no_grad()
-def frozen_encoder(model: Anclaf) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
-    """Anclaf.encode as one traced program for float crops (B, C, S, S): the same values, a fifth less time on a CPU."""
+def frozen_encoder(model: Network) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
+    """encode() as one traced program for float crops (B, C, S, S): the same values, a fifth less time on a CPU."""
     config = model.config
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -65,7 +65,7 @@ class TrackerConfig:
     """Largest number of faces followed at once."""
     device: str = "cpu"
     """torch device: cpu, cuda, cuda:1, mps."""
-    runtime: Literal["auto", "torch", "onnx"] = "auto"
+    runtime: Literal["auto", "torch", "onnx", "int8"] = "auto"
     """What runs the encoders; auto takes the faster: ONNX Runtime on a CPU where it is installed, else torch."""
     sequence_length: int | None = None
     """Frames in the combiner's window; None takes the model card's. A single-frame model always uses 1."""
@@ -230,6 +230,29 @@ class BatchConfig:
 
     def __post_init__(self) -> None:
         check_range("workers", self.workers, 1, 256)
+
+
+@dataclass(frozen=True)
+class EditConfig:
+    """One call of `affect edit`: how a face is changed."""
+
+    walk: Literal["valence", "arousal", "both"] = "valence"
+    """What a LeVAsa changes: a strip of pictures for one, a grid for both."""
+    steps: int = 7
+    """Pictures from one end of the range to the other."""
+    range: tuple[float, float] | None = None
+    """Of valence and arousal; None takes what the model was trained on."""
+    at: float | None = None
+    """Seconds: the frame of a video; None takes the first."""
+
+    def __post_init__(self) -> None:
+        check_range("steps", self.steps, 2, 25)
+        check_range("at (seconds)", self.at or 0.0, 0.0, 1e9)
+        for end in self.range or ():
+            check_range("an end of the range", end, -3.0, 3.0)
+        if self.range is not None and not self.range[0] < self.range[1]:
+            low, high = self.range
+            raise UsageError(f"the range is {low:g} to {high:g}; expected the lower end first, such as --range -1 1")
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

@@ -4,22 +4,24 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from tqdm import tqdm
 
-from nets.anclaf import Anclaf
 from nets.checkpoint import ModelCard
 from nets.files import write_whole
+from nets.network import Network
 from nets.runtime import Runtime
 from tracker.errors import DataError, SinkError
 from train.prepared import Prepared
 
 BLOCK = 2048
 """Frames between two notes of how far the writing is."""
+OF_THE_RECURRENCE = {"recurrence": "none", "hidden": 0, "score": "linear"}
+"""Settings of a network that the features do not depend on, and what they count as."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,16 @@ class Features:
     """The encoders' answers to the N frames of a set; zeros where no face was found."""
 
     feature: np.ndarray
-    """(N, F) float32: C's, a memory map."""
+    """(N, F) float32: the network's, a memory map."""
     affect: np.ndarray
-    """(N, 2) float32: C's valence and arousal of the frame alone, unbounded."""
+    """(N, 2) float32: valence and arousal of the frame alone, unbounded."""
     quadrant: np.ndarray
     """(N, 4) float32 probabilities."""
     key: str
     """Of the weights and the set that they come from."""
 
 
-def write_features(model: Anclaf, data: Prepared, folder: Path, batch: int = 64, device: str = "cpu") -> Features:
+def write_features(model: Network, data: Prepared, folder: Path, batch: int = 64, device: str = "cpu") -> Features:
     """Encode every frame into folder/features.npy, or go on with it; returns the whole.
 
     The values are the tracker's: the same Runtime makes them. Every BLOCK frames progress.json notes how far it is and
@@ -48,7 +50,7 @@ def write_features(model: Anclaf, data: Prepared, folder: Path, batch: int = 64,
     shape = (len(data.crops), model.config.feature + 6)
     done = _progress(folder, key)
     if done < shape[0]:
-        runtime = Runtime(model, ModelCard("features", "anclaf", model.config.to_dict(), {}, "", "", ""), device)
+        runtime = Runtime(model, ModelCard("features", "", model.config.to_dict(), {}, "", "", ""), device)
         with _said(path), _opened(path, shape, done) as file:
             _write_blocks(file, runtime, data, (done, batch), key)
     rows = np.load(path, mmap_mode="r")
@@ -56,7 +58,7 @@ def write_features(model: Anclaf, data: Prepared, folder: Path, batch: int = 64,
     return Features(rows[:, :width], rows[:, width : width + 2], rows[:, width + 2 :], key)
 
 
-def features_folder(model: Anclaf, data: Prepared, root: Path | None = None) -> Path:
+def features_folder(model: Network, data: Prepared, root: Path | None = None) -> Path:
     """Where the features of a set by the model's encoders lie: training and evaluation share them.
 
     root: where those of all encoders do; None: in the set's folder.
@@ -64,12 +66,12 @@ def features_folder(model: Anclaf, data: Prepared, root: Path | None = None) -> 
     return (root or data.folder / "features") / encoder_key(model)[:16]
 
 
-def encoder_key(model: Anclaf) -> str:
+def encoder_key(model: Network) -> str:
     """SHA-256 of what makes the features: the same for models whose recurrence alone differs.
 
     A setting that is False does not count, so that one that joins leaves the keys of older models as they are.
     """
-    config = replace(model.config, recurrence="none", hidden=0, score="linear").to_dict()
+    config = {name: OF_THE_RECURRENCE.get(name, value) for name, value in model.config.to_dict().items()}
     counted = {name: value for name, value in config.items() if value is not False}
     digest = hashlib.sha256(json.dumps(counted, sort_keys=True).encode())
     for name, value in sorted(model.state_dict().items()):
@@ -78,7 +80,7 @@ def encoder_key(model: Anclaf) -> str:
     return digest.hexdigest()
 
 
-def features_key(model: Anclaf, data: Prepared) -> str:
+def features_key(model: Network, data: Prepared) -> str:
     """SHA-256 of the encoders and of the set's crops; what comes after the feature does not count."""
     digest = hashlib.sha256(json.dumps([encoder_key(model), data.crops.shape, data.template.margin]).encode())
     digest.update(np.packbits(data.found).tobytes())
@@ -87,7 +89,7 @@ def features_key(model: Anclaf, data: Prepared) -> str:
     return digest.hexdigest()
 
 
-def _check_crops(model: Anclaf, data: Prepared) -> None:
+def _check_crops(model: Network, data: Prepared) -> None:
     config, template = model.config, data.template
     if (config.size, config.channels) != (template.size, template.channels):
         raise DataError(

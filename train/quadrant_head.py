@@ -16,7 +16,7 @@ from tqdm import tqdm
 from nets.anclaf import Anclaf, with_quadrant_head
 from nets.checkpoint import ModelCard, save
 from nets.runtime import fold_batch_norms
-from tracker.errors import UsageError
+from tracker.errors import CheckpointError, UsageError
 from train import run
 from train.ablation import distorted
 from train.anclaf import predict
@@ -26,7 +26,7 @@ from train.examples import Examples, examples
 from train.features import encoder_key
 from train.folds import Rows
 from train.prepared import Prepared, open_prepared
-from train.scoring.compared import check_crops, open_anclaf
+from train.scoring.compared import check_crops, open_network
 
 FOLDER = "quadrant-head"
 """Of the run, in the folder of all runs."""
@@ -76,6 +76,14 @@ def add_heads(models: Sequence[str], data: Path, rows: Rows, config: HeadConfig,
     training = {"quadrant_head": {**asdict(config), "data": prepared.name, "held out": figures}}
     first = opened[0][1].name
     return [write(each, lesson.pupil, _told(card, training, first), out) for each, card in opened]
+
+
+def open_anclaf(name: str) -> tuple[Anclaf, ModelCard]:
+    """A model by name or path, and its card; CheckpointError where it cannot be used."""
+    network, card = open_network(name)
+    if not isinstance(network, Anclaf):
+        raise CheckpointError(f"{card.name} is a model of kind {card.kind!r}; expected 'anclaf'")
+    return network, card
 
 
 def shared_encoder(opened: Sequence[tuple[Anclaf, ModelCard]], data: Prepared) -> Anclaf:
@@ -170,4 +178,4 @@ def _told(card: ModelCard, training: dict[str, Any], first: str) -> ModelCard:
     """
     models = "".join(f" --model {name}" for name in dict.fromkeys((first, card.name)))
     command = THEN.join([card.command.partition(THEN)[0], f"affect train quadrant-head{models} --data FACES"])
-    return replace(card, command=command, training={**card.training, **training}, figures={})
+    return replace(card, command=command, training={**card.training, **training}, figures={}, quantised={})

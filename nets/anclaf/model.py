@@ -10,6 +10,7 @@ from nets.anclaf.combiner import Combiner, CombinerEncoder, Recurrence, Score
 from nets.anclaf.discriminator import QUADRANTS, Discriminator, latent_head
 from nets.anclaf.generator import Generator
 from nets.anclaf.layers import Norm
+from nets.network import Network
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,10 @@ class Encoding(NamedTuple):
     """(B, 2): C's single-frame valence and arousal, unbounded."""
 
 
-class Anclaf(nn.Module):
+class Anclaf(Network):
     """G, D and C. It holds no state between calls."""
+
+    config: AnclafConfig
 
     def __init__(self, config: AnclafConfig) -> None:
         super().__init__()
@@ -153,6 +156,11 @@ class Anclaf(nn.Module):
     def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (B, n, F), valid (B, n) bool to affect (B, 2) and attention (B, n) or None: see Combiner.combine."""
         return self.combiner.combine(window, valid)
+
+    @property
+    def recurrence(self) -> Recurrence | None:
+        """C's LSTM, of S-n and SA-n."""
+        return self.combiner.recurrence
 
     def _named(self, verdict: Tensor) -> Tensor:
         """Quadrant logits (B, 4) of D's verdict."""

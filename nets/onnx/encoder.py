@@ -18,12 +18,12 @@ FEW_CHANNELS = 4
 """A convolution to so few is run as a transposed one, which takes ONNX Runtime a third of the time."""
 
 
-def encoder_file(model: Anclaf) -> bytes:
+def encoder_file(model: Anclaf, graph: Graph | None = None) -> bytes:
     """Anclaf.encode of crops (B, S, S, C) uint8; the model's batch normalisations are folded.
 
     Raises TypeError for a layer that has no ONNX form here.
     """
-    graph, config = Graph(), model.config
+    graph, config = graph or Graph(), model.config
     latent = layer(graph, model.generator.encoder, scaled(graph, "crops", config))
     logits = judged(graph, model, latent) if model.quadrant_head is None else layer(graph, model.quadrant_head, latent)
     quadrant = graph.node("Softmax", logits, axis=1)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 IR_VERSION = 8
 OPSET = 17
-ELEMENTS = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int64): 7}
+ELEMENTS = {np.dtype(name): number for name, number in (("f4", 1), ("u1", 2), ("i1", 3), ("i4", 6), ("i8", 7))}
 """TensorProto.DataType."""
 FLOAT, INT, INTS = 1, 2, 7
 """AttributeProto.AttributeType."""
@@ -27,10 +27,14 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: list[bytes] = []
         self._constants: list[bytes] = []
+        self._named = 0
 
     def node(self, operator: str, *inputs: str | ArrayLike, **attributes: Attribute) -> str:
         """Add a node of an ONNX operator and return the name of its answer; an input is such a name, or a constant."""
-        name = f"{operator}_{len(self._nodes)}"
+        self._named += 1
+        return self._add(f"{operator}_{self._named - 1}", operator, *inputs, **attributes)
+
+    def _add(self, name: str, operator: str, *inputs: str | ArrayLike, **attributes: Attribute) -> str:
         names = [value if isinstance(value, str) else self._constant(np.asarray(value)) for value in inputs]
         described = [(5, _attribute(*each)) for each in attributes.items()]
         self._nodes.append(message((1, *names), (2, name), (3, name), (4, operator), *described))
@@ -49,7 +53,8 @@ class Graph:
 
     def _constant(self, values: np.ndarray) -> str:
         name = f"constant_{len(self._constants)}"
-        values = values.astype(np.float32 if values.dtype.kind == "f" else np.int64)
+        if values.dtype not in ELEMENTS:
+            values = values.astype(np.float32 if values.dtype.kind == "f" else np.int64)
         self._constants.append(
             message((1, *values.shape), (2, ELEMENTS[values.dtype]), (8, name), (9, values.tobytes()))
         )

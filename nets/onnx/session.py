@@ -1,6 +1,10 @@
 """An encoder run by ONNX Runtime."""
 
+import hashlib
+import json
 import os
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,6 +12,8 @@ import torch
 from nets.anclaf import Anclaf
 from nets.onnx.cache import keep, recall
 from nets.onnx.encoder import encoder_file
+from nets.onnx.graph import Graph
+from nets.onnx.quantised import ObservedGraph, QuantisedGraph
 
 TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
 """From release 1.29 on, ONNX Runtime tells its maker of every session unless this is 1 before it is loaded."""
@@ -22,8 +28,12 @@ EXPORT = 1
 """Rises with every change of what encoder_file writes."""
 TOLERANCE = 1e-4
 """How far an answer may lie from torch's."""
+WHOLE_TOLERANCE = 0.02
+"""How far valence and arousal by whole numbers may lie from what they were where their ranges were measured."""
 
 Answer = tuple[np.ndarray, np.ndarray, np.ndarray]
+Quantised = Mapping[str, Any]
+"""A model card's: `export` (the EXPORT of the file), `ranges` of its nodes, `probes`: the affect (4, 2) of probes()."""
 
 
 class OnnxFault(Exception):
@@ -33,37 +43,56 @@ class OnnxFault(Exception):
 class OnnxEncoder:
     """Crops (B, S, S, C) uint8 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
 
-    name = "onnx"
-
-    def __init__(self, file: bytes, threads: int | None) -> None:
+    def __init__(self, file: bytes, threads: int | None, name: str = "onnx") -> None:
+        self.name = name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, crops: np.ndarray) -> Answer:
         """Any number of crops at once."""
-        feature, quadrant, affect = self._session.run(None, {"crops": np.ascontiguousarray(crops)})
+        feature, quadrant, affect = self.session.run(None, {"crops": np.ascontiguousarray(crops)})
         return feature, quadrant, affect
 
 
-def load_encoder(model: Anclaf, sha256: str, threads: int | None) -> OnnxEncoder:
+def load_encoder(model: Anclaf, sha256: str, threads: int | None, quantised: Quantised | None = None) -> OnnxEncoder:
     """The encoder of a model without batch normalisations, by the checkpoint's SHA-256: kept from an earlier call, or
-    made and compared with torch.
+    made and compared with torch. With a card's `quantised` it works on whole numbers, and is compared with the card.
 
-    Raises OnnxFault where ONNX Runtime is missing, a layer has no ONNX form, or the answers are not torch's.
+    Raises OnnxFault where ONNX Runtime is missing, a layer has no ONNX form, or the answers are not as expected.
     """
-    if onnxruntime is None:
-        raise OnnxFault("the Python package onnxruntime is missing (pip install 'onnxruntime<1.29')")
-    name = f"{sha256}-{EXPORT}-torch-{torch.__version__}-onnxruntime-{onnxruntime.__version__}"
+    _require()
+    kind = "onnx" if quantised is None else f"int8-{_digest_of(quantised)}"
+    name = f"{sha256}-{EXPORT}-{kind}-torch-{torch.__version__}-onnxruntime-{onnxruntime.__version__}"
     kept = recall(name)
-    file = kept or _written(model)
-    encoder = _opened(file, threads)
+    file = kept or _written(model, Graph() if quantised is None else QuantisedGraph(quantised["ranges"]))
+    encoder = _opened(file, threads, kind.partition("-")[0])
     if kept is None:
-        _compare(encoder, model)
+        _compare_with_torch(encoder, model) if quantised is None else _compare_with_card(encoder, model, quantised)
         keep(name, file)
     return encoder
+
+
+def quantise(model: Anclaf, batches: Iterable[np.ndarray]) -> Quantised:
+    """What a card's `quantised` holds, by the values that crops (B, S, S, C) uint8 give; batch normalisations folded.
+
+    Raises OnnxFault.
+    """
+    _require()
+    graph = ObservedGraph()
+    session = _opened(_written(model, graph), None).session
+    ranges = _ranges(list(graph.observed), (session.run(list(graph.observed), {"crops": crops}) for crops in batches))
+    whole = _opened(_written(model, QuantisedGraph(ranges)), None)
+    return {"export": EXPORT, "ranges": ranges, "probes": whole(_probes_of(model))[2].astype(float).round(4).tolist()}
+
+
+def _ranges(names: list[str], answers: Iterable[list[np.ndarray]]) -> dict[str, list[float]]:
+    """The least and the largest value of each node over all batches."""
+    extremes = np.array([[(values.min(), values.max()) for values in batch] for batch in answers])
+    low, high = extremes[..., 0].min(axis=0), extremes[..., 1].max(axis=0)
+    return {name: [round(float(a), 5), round(float(b), 5)] for name, a, b in zip(names, low, high, strict=True)}
 
 
 def probes(size: int, channels: int) -> np.ndarray:
@@ -75,24 +104,49 @@ def probes(size: int, channels: int) -> np.ndarray:
     return np.stack([np.broadcast_to(picture, noise.shape) for picture in (noise, ramp, halves, grey)])
 
 
-def _written(model: Anclaf) -> bytes:
+def _probes_of(model: Anclaf) -> np.ndarray:
+    return probes(model.config.size, model.config.channels)
+
+
+def _require() -> None:
+    if onnxruntime is None:
+        raise OnnxFault("the Python package onnxruntime is missing (pip install 'onnxruntime<1.29')")
+
+
+def _digest_of(quantised: Quantised) -> str:
+    """Tells the ranges of one card from another's; OnnxFault where they are of another release."""
+    if quantised.get("export") != EXPORT:
+        raise OnnxFault("the card's ranges are of another release; measure them again with affect train quantise")
+    return hashlib.sha256(json.dumps(dict(quantised), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _written(model: Anclaf, graph: Graph) -> bytes:
     try:
-        return encoder_file(model)
+        return encoder_file(model, graph)
     except TypeError as error:
         raise OnnxFault(str(error)) from error
 
 
-def _opened(file: bytes, threads: int | None) -> OnnxEncoder:
+def _opened(file: bytes, threads: int | None, name: str = "onnx") -> OnnxEncoder:
     try:
-        return OnnxEncoder(file, threads)
+        return OnnxEncoder(file, threads, name)
     except Exception as error:
         raise OnnxFault(f"ONNX Runtime refuses the model: {' '.join(str(error).split())[:200]}") from error
 
 
 @torch.inference_mode()
-def _compare(encoder: OnnxEncoder, model: Anclaf) -> None:
-    crops = probes(model.config.size, model.config.channels)
+def _compare_with_torch(encoder: OnnxEncoder, model: Anclaf) -> None:
+    crops = _probes_of(model)
     expected = model.encode(torch.from_numpy(crops).permute(0, 3, 1, 2))
     apart = max(float(np.abs(a - b.numpy()).max()) for a, b in zip(encoder(crops), expected, strict=True))
     if not apart <= TOLERANCE:
         raise OnnxFault(f"ONNX Runtime's answers differ from torch's by {apart:.1g}; expected at most {TOLERANCE:g}")
+
+
+def _compare_with_card(encoder: OnnxEncoder, model: Anclaf, quantised: Quantised) -> None:
+    apart = float(np.abs(encoder(_probes_of(model))[2] - np.array(quantised["probes"])).max())
+    if not apart <= WHOLE_TOLERANCE:
+        raise OnnxFault(
+            f"its whole numbers give other answers here than where the card was written, by {apart:.1g}; "
+            f"expected at most {WHOLE_TOLERANCE:g}"
+        )

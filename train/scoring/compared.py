@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from nets.anclaf import Anclaf
-from nets.checkpoint import CheckpointFault, ModelCard, load
+from nets.checkpoint import CheckpointFault, ModelCard
+from nets.network import Network
+from nets.runtime import load_network
 from tracker.errors import CheckpointError, DataError, UsageError
 from train.features import encoder_key
 from train.prepared import Prepared
@@ -27,10 +28,10 @@ class Model:
     label: str
     sha256: str
     encoder: str
-    """The same for models that share G, D and the convolutions of C."""
+    """The same for models that share what makes the features: of ANCLaF G, D and the convolutions of C."""
     kind: Kind
     score: str
-    """Of the attention."""
+    """Of the attention; empty for a kind that has none."""
     length: int
     """Frames in its window."""
     rate_hz: float | None
@@ -38,15 +39,15 @@ class Model:
     combine: Combine
 
 
-def open_models(names: Sequence[str], data: Prepared) -> tuple[list[Model], dict[str, Anclaf]]:
+def open_models(names: Sequence[str], data: Prepared) -> tuple[list[Model], dict[str, Network]]:
     """The models by name or path, and a network for each encoder among them.
 
     CheckpointError where one cannot be used; DataError where its crops are not the set's; UsageError for one twice.
     """
-    opened = [open_anclaf(name) for name in names]
+    opened = [open_network(name) for name in names]
     titles = [card.name for _, card in opened]
     models: list[Model] = []
-    networks: dict[str, Anclaf] = {}
+    networks: dict[str, Network] = {}
     for name, (network, card) in zip(names, opened, strict=True):
         check_crops(card.name, card.crop, data)
         label = card.name if titles.count(card.name) == 1 else name
@@ -58,15 +59,15 @@ def open_models(names: Sequence[str], data: Prepared) -> tuple[list[Model], dict
     return models, networks
 
 
-def _model(label: str, card: ModelCard, network: Anclaf, encoder: str) -> Model:
-    kind = KINDS[network.config.recurrence]
+def _model(label: str, card: ModelCard, network: Network, encoder: str) -> Model:
+    kind = KINDS[card.config.get("recurrence", "none")]
 
     @torch.inference_mode()
     def combine(windows: np.ndarray, valid: np.ndarray) -> np.ndarray:
         return network.combine(torch.from_numpy(windows), torch.from_numpy(valid))[0].numpy()
 
     length = 1 if kind == "single" else card.sequence_length
-    return Model(label, card.sha256, encoder, kind, network.config.score, length, card.rate_hz, combine)
+    return Model(label, card.sha256, encoder, kind, card.config.get("score", ""), length, card.rate_hz, combine)
 
 
 def check_crops(label: str, crop: dict[str, Any], data: Prepared) -> None:
@@ -81,12 +82,9 @@ def check_crops(label: str, crop: dict[str, Any], data: Prepared) -> None:
         )
 
 
-def open_anclaf(name: str) -> tuple[Anclaf, ModelCard]:
+def open_network(name: str) -> tuple[Network, ModelCard]:
     """A model by name or path, and its card; CheckpointError where it cannot be used."""
     try:
-        network, card = load(name)
+        return load_network(name)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
-    if not isinstance(network, Anclaf):
-        raise CheckpointError(f"{card.name} is a model of kind {card.kind!r}; expected 'anclaf'")
-    return network, card

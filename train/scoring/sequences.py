@@ -18,7 +18,7 @@ from train.scoring.report import frames_of, row_reports
 from train.scoring.rows import Part, Row, is_step, knowing_rows, model_rows
 
 if TYPE_CHECKING:
-    from nets.anclaf import Anclaf
+    from nets.network import Network
     from train.scoring.compared import Model
 
 FOLD = "{fold}"
@@ -122,7 +122,7 @@ def _parts(data: Prepared, options: Options) -> dict[int, Part]:
     return parts
 
 
-def _part_rows(part: Part, models: "list[Model]", networks: dict[str, "Anclaf"], root: Path | None) -> Iterable[Row]:
+def _part_rows(part: Part, models: "list[Model]", networks: dict[str, "Network"], root: Path | None) -> Iterable[Row]:
     from train.features import features_folder, write_features
 
     yield from knowing_rows(part)

@@ -1,0 +1,55 @@
+"""What the tracker asks of a network, whatever its kind."""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Protocol
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from nets.anclaf.combiner import Recurrence
+
+
+class Shape(Protocol):
+    """What is read of the config of every kind."""
+
+    @property
+    def size(self) -> int:
+        """Side of the crop, pixels."""
+
+    @property
+    def channels(self) -> int:
+        """3 RGB, 1 grey."""
+
+    @property
+    def feature(self) -> int:
+        """Width F of the feature."""
+
+    def to_dict(self) -> dict:
+        """For a model card: JSON values only."""
+
+
+class Network(nn.Module, ABC):
+    """Reads valence and arousal off aligned crops; it holds no state between calls.
+
+    A kind answers for each frame alone unless it has a recurrence, which answers for a window of frames.
+    """
+
+    config: Shape
+
+    @abstractmethod
+    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
+
+    def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features (B, n, F), valid (B, n) bool to the newest frame's affect (B, 2) and attention (B, n) or None."""
+        raise NotImplementedError(f"{type(self).__name__} answers for each frame alone: see encode()")
+
+    @property
+    def recurrence(self) -> "Recurrence | None":
+        """What reads a window of features; None where each frame is answered for alone."""
+        return None
+
+    @property
+    def has_affect(self) -> bool:
+        """Whether it tells valence and arousal at all: a plain autoencoder does not."""
+        return True
