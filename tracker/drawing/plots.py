@@ -44,6 +44,8 @@ PATH_INCHES = 4.6
 FEW_POINTS = 40
 """A shorter curve has a dot at each point."""
 CLOCK_FROM_S = 120.0
+LEFT = 0.065
+"""Where a title and what is below it begin, as a share of the figure's width."""
 
 
 @dataclass(frozen=True)
@@ -108,22 +110,22 @@ def _layout(figure: Figure, faces: int, rows: int) -> tuple[GridSpec, list[Subpl
     """Places of the two traces, and of each face's circumplex: beside them for one face, below them for more."""
     inch = 1 / figure.get_figheight()
     if faces == 1:
-        traces = GridSpec(2, 1, figure, left=0.065, right=0.63, bottom=0.6 * inch, top=1 - 0.95 * inch, hspace=0.16)
+        traces = GridSpec(2, 1, figure, left=LEFT, right=0.63, bottom=0.6 * inch, top=1 - 0.95 * inch, hspace=0.16)
         path = GridSpec(1, 1, figure, left=0.7, right=0.985, bottom=0.55 * inch, top=1 - 0.85 * inch)
         return traces, [path[0, 0]]
     floor = (0.6 + PATH_INCHES * rows) * inch
-    traces = GridSpec(2, 1, figure, left=0.065, right=0.985, bottom=floor, top=1 - 0.95 * inch, hspace=0.16)
+    traces = GridSpec(2, 1, figure, left=LEFT, right=0.985, bottom=floor, top=1 - 0.95 * inch, hspace=0.16)
     if faces == 0:
         return traces, []
-    grid = GridSpec(rows, 3, figure, left=0.065, right=0.985, bottom=0.85 * inch, top=floor - 0.85 * inch, hspace=0.4)
+    grid = GridSpec(rows, 3, figure, left=LEFT, right=0.985, bottom=0.85 * inch, top=floor - 0.85 * inch, hspace=0.4)
     return traces, [grid[i // 3, i % 3] for i in range(faces)]
 
 
 def write_title(figure: Figure, title: str, caption: str) -> None:
     """A title in the figure's upper left corner and a caption under it, in 0.65 inches."""
     inch = 1 / figure.get_figheight()
-    upper = figure.text(0.065, 1 - 0.18 * inch, _shortened(title), fontsize=15, fontweight="bold", va="top")
-    lower = figure.text(0.065, 1 - 0.51 * inch, caption, fontsize=9.5, color=WORDS, va="top")
+    upper = figure.text(LEFT, 1 - 0.18 * inch, _shortened(title), fontsize=15, fontweight="bold", va="top")
+    lower = figure.text(LEFT, 1 - 0.51 * inch, caption, fontsize=9.5, color=WORDS, va="top")
     for text in (upper, lower):
         text.set_parse_math(False)
 
@@ -194,7 +196,7 @@ def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
 
 def _draw_path(axes: Axes, curve: Curve, span: tuple[float, float]) -> None:
     """One face's smoothed way through the circumplex, coloured by time; a ring at its start, a dot at its end."""
-    _draw_circumplex(axes)
+    draw_circumplex(axes)
     points = curve.points[:, [0, 3, 4]]
     segments = np.stack([points[:-1, 1:], points[1:, 1:]], axis=1)
     colours = Normalize(*span)
@@ -208,7 +210,8 @@ def _draw_path(axes: Axes, curve: Curve, span: tuple[float, float]) -> None:
         _draw_time_key(axes, colours, span)
 
 
-def _draw_circumplex(axes: Axes) -> None:
+def draw_circumplex(axes: Axes) -> None:
+    """The circle, its axes, and how an expression in each quadrant looks."""
     axes.set(xlim=(-1.06, 1.06), ylim=(-1.06, 1.06), aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
     axes.add_patch(Circle((0, 0), 1, fill=False, edgecolor=FAINT, linewidth=1.2))
     axes.axhline(0, color=GRID, linewidth=1, zorder=0)

@@ -10,25 +10,13 @@ import numpy as np
 from tracker.errors import DataError
 from tracker.faces.align import Template, align
 from tracker.faces.landmarks import FaceLandmarker
+from train.annotation_transfer import PRESETS
 from train.prepared import SPLITS
 
 EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 """In the order of the votes' first eight columns; unknown and not-a-face follow."""
-CENTRES = np.array(
-    [
-        (-0.0627, -0.0196),
-        (0.6643, 0.0703),
-        (0.1804, 0.6893),
-        (-0.6370, -0.2570),
-        (-0.4527, 0.5668),
-        (-0.6937, 0.4573),
-        (-0.1257, 0.7662),
-        (-0.5, 0.6),
-    ],
-    np.float32,
-)
-"""(8, 2): mean valence and arousal of each emotion in AffectNet, as LeVAsa's authors print them (arXiv 2007.10058);
-contempt, which they lack, where AffectNet's annotators place it: about (-0.5, 0.6)."""
+CENTRES = PRESETS["affectnet-8"].with_classes(EMOTIONS).centres.astype(np.float32)
+"""(8, 2): mean valence and arousal of each emotion in AffectNet; contempt's is a choice of ours."""
 LABEL_EMOTIONS = (4, 5, 6, 1, 3, 2, 0)
 """FER-2013's own label (0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral) as an index of EMOTIONS."""
 MIN_VOTES = 5

@@ -1,0 +1,1 @@
+"""`affect annotate`: what it reads, what it makes of it, and what it writes."""
