@@ -26,7 +26,7 @@ setup(
         "mediapipe==0.10.21",
         "numpy>=1.26,<2",
         "opencv-contrib-python==4.11.*",
-        "torch>=2.2",
+        "torch>=2.4",
         "onnxruntime>=1.17,<1.29",  # from 1.29 on it tells its maker of every session
         "av>=17,<19",
         "numba>=0.60",
@@ -40,7 +40,7 @@ setup(
         "python-osc>=1.9",
     ],
     extras_require={
-        "train": ["tensorboard>=2.14,<2.19"],
+        "train": ["tensorboard>=2.14,<2.19", "scikit-learn>=1.4"],
         "lsl": ["pylsl>=1.17.6"],
         "test": [
             "pytest>=8",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nets.network import Network
+from nets.products import TransposedConvolution
 
 Heads = Literal["none", "repeat", "scalar", "classes"]
 LEVELS = 21
@@ -101,7 +102,7 @@ class Levasa(Network):
         self.mean = nn.Linear(config.hidden[-1], config.feature)
         self.log_variance = nn.Linear(config.hidden[-1], config.feature)
         self.decoder = nn.Sequential(*_decoder_layers(config))
-        self.output = nn.Sigmoid()
+        self.output: nn.Module = nn.Sigmoid()
         if config.output == "relu":
             self.output = nn.Sequential(nn.BatchNorm2d(config.channels), nn.ReLU())
         self.heads = nn.ModuleList(_head(config) for _ in range(0 if config.heads == "none" else 2))

@@ -10,7 +10,7 @@ from torch.autograd import Function
 
 
 class TransposedConvolution(nn.ConvTranspose2d):
-    """As torch's, without padding; in training on a CPU it is a matrix product, elsewhere torch's own."""
+    """As torch's, without padding; in training on a CPU by one matrix product, elsewhere torch's own."""
 
     def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(B, C, h, w) to (B, D, H, W)."""

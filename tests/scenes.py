@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig
 from nets.checkpoint import ModelCard
+from nets.levasa import Heads, Levasa, LevasaConfig
 from nets.runtime import Runtime
 from tracker.faces.align import ANCHORS, Template
 from tracker.types import AffectSample, Face, Frame, TrackedFrame
@@ -107,6 +109,31 @@ def small_runtime(recurrence: str = "none", length: int = 8, rate_hz: float | No
         sha256="0" * 64,
     )
     return Runtime(Anclaf(config), card)
+
+
+def small_levasa(heads: Heads = "scalar", channels: int = 1) -> tuple[Levasa, ModelCard]:
+    """A LeVAsa of a few thousand parameters whose random weights tell pictures apart, always the same, and its card."""
+    torch.manual_seed(0)
+    config = LevasaConfig(size=32, channels=channels, widths=(4, 8, 8, 8), hidden=(16, 12), latent=4, heads=heads)
+    model = Levasa(config)
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.orthogonal_(layer.weight)
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.momentum = 1.0
+    blots = torch.randint(0, 256, (256, channels, 5, 5)).float()
+    model.decode(model.latents(nn.functional.interpolate(blots, (32, 32), mode="bilinear")).mean)
+    card = ModelCard(
+        name=f"random-levasa-{heads}",
+        kind="levasa",
+        config=config.to_dict(),
+        crop=Template(size=32, channels=channels).card(),
+        data="none",
+        terms="none",
+        command="none",
+        sha256="0" * 64,
+    )
+    return model.eval(), card
 
 
 def numbers(sample: AffectSample) -> np.ndarray:

@@ -14,7 +14,7 @@ import tracker
 
 ROOT = Path(__file__).parents[1]
 OURS = ("tracker", "nets", "train", "benchmarks")
-HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "matplotlib", "pyarrow"}
+HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "sklearn", "matplotlib", "pyarrow"}
 FOUNDATION = r"tracker\.(types|errors|config)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 OUTLETS = r"tracker\.outlets(\..+)?"
@@ -55,9 +55,13 @@ RULES = [
     Rule(r"tracker\.(smoothing|live\.baseline)", FOUNDATION),
     Rule(r"tracker\.keys", "-"),
     Rule(r"tracker\.drawing\.letters", "-", ("matplotlib",)),
-    Rule(r"tracker\.drawing\.(plots|heatmaps)", rf"{FOUNDATION}|tracker\.drawing\.plots", ("matplotlib",)),
+    Rule(r"tracker\.drawing\.(plots|heatmaps|strips)", rf"{FOUNDATION}|tracker\.drawing\.plots", ("matplotlib",)),
     Rule(DRAWING, rf"{FOUNDATION}|{DRAWING}|tracker\.keys", ("cv2",)),
     Rule(r"tracker\.ahead", "-"),
+    Rule(
+        r"tracker\.editing(\..+)?",
+        rf"{FOUNDATION}|tracker\.editing\..+|{SOURCES}|tracker\.faces\..+|{DRAWING}|nets\..+",
+    ),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|nets\..+"),
     Rule(
         r"tracker\.live(\..+)?",
@@ -76,9 +80,15 @@ RULES = [
     Rule(r"tracker\.faces", "-"),
     Rule(r"nets(\..+)?", r"nets\..+", ("torch", "safetensors", "onnxruntime")),
     Rule(
+        r"train\.annotate",
+        rf"train\.(annotation_transfer|annotating\.choices)|{FOUNDATION}|tracker\.commands\.options",
+        ("click",),
+        late=r"train\.annotating\..+",
+    ),
+    Rule(
         r"train(\..+)?",
         rf"train(\..+)?|nets\..+|{SHARED_WITH_TRAINING}",
-        ("torch", "cv2", "tqdm", "click", "scipy", "safetensors", "matplotlib"),
+        ("torch", "cv2", "tqdm", "click", "scipy", "sklearn", "safetensors", "matplotlib"),
         late=rf"train\..+|nets\..+|{SHARED_WITH_TRAINING}",
     ),
     Rule(

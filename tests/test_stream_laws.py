@@ -12,10 +12,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from scenes import NoFaces, WrittenFaces, assert_same, scene, small_runtime, two_walkers
+from scenes import NoFaces, WrittenFaces, assert_same, scene, small_levasa, small_runtime, two_walkers
 
 from nets.checkpoint import WEIGHTS, list_models
-from nets.runtime import load_runtime
+from nets.runtime import Runtime, load_runtime
 from tracker.config import TrackerConfig
 from tracker.engine import Engine, track
 from tracker.faces.align import Template, align
@@ -24,11 +24,16 @@ from tracker.sinks import SinkContext, open_sink
 from tracker.sources import open_source
 from tracker.types import Frame, SourceInfo, TrackedFrame
 
-KINDS = ["none", "lstm", "attention"]
+KINDS = ["none", "lstm", "attention", "levasa"]
 SHIPPED = [card.name for card in list_models(WEIGHTS)]
 PATIENCE_S = 60.0
 """What has not ended by then hangs."""
 MakeEngine = Callable[[], Engine]
+
+
+def small(kind: str) -> Runtime:
+    """Random networks of one of KINDS: ANCLaF by its recurrence, or LeVAsa."""
+    return Runtime(*small_levasa()) if kind == "levasa" else small_runtime(kind)
 
 
 @pytest.fixture(params=[*KINDS, "clip"])
@@ -38,7 +43,7 @@ def stream(request: pytest.FixtureRequest, sample_clip: Path) -> Iterator[tuple[
 
     def make() -> Engine:
         drawn = request.param != "clip"
-        runtime = small_runtime(request.param if drawn else "attention")
+        runtime = small(request.param if drawn else "attention")
         made.append(Engine(runtime, TrackerConfig(faces=2), WrittenFaces() if drawn else None))
         return made[-1]
 
@@ -78,7 +83,7 @@ def within_patience(action: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("model", [*KINDS, *SHIPPED])
 def test_law_1_a_batch_of_1_4_and_16_is_the_same(model: str, sample_clip: Path) -> None:
-    runtime = small_runtime(model) if model in KINDS else load_runtime(model)
+    runtime = small(model) if model in KINDS else load_runtime(model)
     landmarker, template = FaceLandmarker(still=True), Template.from_card(runtime.card.crop)
     frames = clip_frames(sample_clip, 16, step=5)
     crops = np.stack([align(f.image, landmarker.detect(f.image)[0].landmarks, template) for f in frames])

@@ -8,7 +8,7 @@ import pytest
 from nets.anclaf import AnclafConfig
 from tracker.errors import UsageError
 from train.ablation import read_ablation
-from train.config import changed, config_of, read_config
+from train.config import TrainingConfig, changed, read_config
 
 TRAININGS = ("compact", "compact-ferplus", "paper", "released")
 
@@ -17,7 +17,7 @@ TRAININGS = ("compact", "compact-ferplus", "paper", "released")
 def test_every_file_is_a_configuration(name: str) -> None:
     config = read_config(name)
     assert config.networks.size == config.crop.size
-    assert config_of(json.loads(json.dumps(config.to_dict()))) == config
+    assert TrainingConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 def test_paper_is_the_papers_size_and_released_differs_by_the_released_codes_choices() -> None:

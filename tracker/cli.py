@@ -26,10 +26,12 @@ class Entry(NamedTuple):
 COMMANDS = {
     "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
     "live": Entry("tracker.commands.live:live", "Track a camera or a stream as it comes."),
+    "edit": Entry("tracker.commands.edit:edit", "Change the expression of a face by a generative model."),
     "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
     "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),
     "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),
     "prepare": Entry("train.prepare:prepare", "Turn a data set into aligned crops for training."),
+    "annotate": Entry("train.annotate:annotate", "Carry labels from emotion classes to valence and arousal, and back."),
     "train": Entry("train.command:train", "Train a model."),
     "bench": Entry("benchmarks.command:bench", "Measure speed and memory, and what got slower."),
 }

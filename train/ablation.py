@@ -13,7 +13,7 @@ from nets.files import write_whole
 from tracker.errors import UsageError
 from train import metrics, run
 from train.anclaf import predict
-from train.config import CONFIGS, TrainingConfig, changed, config_of, config_path
+from train.config import CONFIGS, TrainingConfig, changed, config_path
 from train.distortion import distort
 from train.examples import Examples, examples
 from train.folds import Rows
@@ -33,7 +33,7 @@ def read_ablation(name: str, changes: dict[str, Any]) -> dict[str, TrainingConfi
         file = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(file["base"], str):
             file["base"] = json.loads(config_path(file["base"], ABLATIONS).read_text(encoding="utf-8"))["base"]
-        base = changed(config_of(file["base"]), changes)
+        base = changed(TrainingConfig.from_dict(file["base"]), changes)
         return {name: changed(base, own) for name, own in file["variants"].items()}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{path} is not an ablation, a base and its variants: {error}") from error

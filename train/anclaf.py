@@ -1,6 +1,5 @@
 """ANCLaF's first stage (Aspandi et al. 2021, Eq. 1 to 3, 9, 10): G denoises, D judges and names Q, C regresses."""
 
-import math
 import time
 from copy import deepcopy
 from pathlib import Path
@@ -24,6 +23,8 @@ WARM_UP = 0.1
 """Share of the steps in which the learning rate rises."""
 CRITIC_BETAS = (0.0, 0.9)
 """Adam's, of D in the game (Gulrajani et al. 2017)."""
+LONGEST_STEP = 5.0
+"""Length to which the gradient is cut."""
 
 
 class Learner(nn.Module):
@@ -89,12 +90,8 @@ class StageOne:
         return [p for p in self.learner.parameters() if p not in own]
 
     def _rate(self, step: int) -> float:
-        """Share of the learning rate: up along a cosine over WARM_UP of the steps, then down along one to zero."""
-        total = max(1, self.config.epochs * self.steps)
-        rise = WARM_UP * total
-        if step < rise:
-            return 0.04 + 0.48 * (1 - math.cos(math.pi * step / rise))
-        return 0.5 * (1 + math.cos(math.pi * (min(step, total) - rise) / (total - rise)))
+        """Share of the learning rate."""
+        return run.rise_and_fall(step, self.config.epochs * self.steps, WARM_UP)
 
     def begin_with(self, state: dict[str, Any], path: Path) -> None:
         """Take the averaged weights of a finished run, and its emotion head, as a start."""
@@ -167,7 +164,7 @@ class StageOne:
             "penalty": self.config.weight("penalty"),
             "quadrant_critic": self.config.weight("quadrant"),
         }
-        self._descend(self.critic, self.critic_schedule, run.total_of(losses, weights.__getitem__))
+        run.descend(self.critic, self.critic_schedule, run.total_of(losses, weights.__getitem__), LONGEST_STEP)
         return losses
 
     def _teach(self, latent: Tensor, picture: Tensor, clean: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -180,20 +177,9 @@ class StageOne:
             if config.game:
                 losses["adversarial"] = -realness(out.realness).mean()
             total = run.total_of(losses, config.weight)
-            self._descend(self.optimiser, self.schedule, total)
+            run.descend(self.optimiser, self.schedule, total, LONGEST_STEP)
         run.follow(self.average, model, config.average_decay, self.schedule.last_epoch)
         return losses
-
-    def _descend(
-        self, optimiser: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler, total: Tensor
-    ) -> None:
-        parameters = [p for group in optimiser.param_groups for p in group["params"]]
-        optimiser.zero_grad()
-        total.backward()
-        run.share_gradients(parameters)
-        nn.utils.clip_grad_norm_(parameters, 5.0)
-        optimiser.step()
-        schedule.step()
 
     @property
     def _settling(self) -> bool:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from nets.anclaf import AnclafConfig
 from tracker.errors import UsageError
@@ -12,6 +12,24 @@ from tracker.faces.align import Template
 
 CONFIGS = Path(__file__).parent / "configs"
 SIZES: dict[str, Callable[[], AnclafConfig]] = {"paper": AnclafConfig, "compact": AnclafConfig.compact}
+C = TypeVar("C", bound="Configuration")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A training that a JSON file describes."""
+
+    folder: ClassVar[Path] = CONFIGS
+    """Of the files that can be named without a path."""
+
+    @classmethod
+    def from_dict(cls: type[C], values: dict[str, Any]) -> C:
+        """From JSON's values; TypeError, KeyError or ValueError for what is not one."""
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a model card or a file."""
+        return asdict(self)
 
 
 PUBLISHED_LOSS = {
@@ -112,7 +130,7 @@ class StageTwoConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Configuration):
     """A whole training: where it starts, what it trains, and how."""
 
     name: str
@@ -139,9 +157,25 @@ class TrainingConfig:
         base = SIZES[settings.pop("size")]()
         return AnclafConfig.from_dict({**base.to_dict(), **settings})
 
-    def to_dict(self) -> dict[str, Any]:
-        """For a model card or a file."""
-        return asdict(self)
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainingConfig":
+        """From JSON's values; TypeError, KeyError or ValueError for what is not one."""
+        values = dict(values)
+        stage_one = StageOneConfig(**values.pop("stage_one", {}))
+        second = values.pop("stage_two", None)
+        if second is not None:
+            second = StageTwoConfig(**{**second, "lengths": tuple(second.get("lengths", StageTwoConfig.lengths))})
+        config = cls(stage_one=stage_one, stage_two=second, **values)
+        if config.networks.quadrant_head:
+            raise ValueError("quadrant_head is for a model that is trained: see affect train quadrant-head")
+        check_crops(config.networks, config.crop)
+        return config
+
+
+def check_crops(networks: Any, crop: Template) -> None:
+    """ValueError where the networks (a config with size and channels) do not take the template's crops."""
+    if (networks.size, networks.channels) != (crop.size, crop.channels):
+        raise ValueError(f"model and template differ: {networks.size} px and {crop.size} px")
 
 
 def config_path(name: str, folder: Path = CONFIGS) -> Path:
@@ -151,32 +185,22 @@ def config_path(name: str, folder: Path = CONFIGS) -> Path:
 
 def read_config(name: str) -> TrainingConfig:
     """A name of train/configs/ or the path of a JSON file; UsageError where it is neither, or not a configuration."""
-    path = config_path(name)
+    return read(TrainingConfig, name)
+
+
+def read(kind: type[C], name: str) -> C:
+    """A name in the kind's folder or the path of a JSON file; UsageError where it is neither, or not of the kind."""
+    path = config_path(name, kind.folder)
     if not path.exists():
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.json")))
+        known = ", ".join(sorted(p.stem for p in kind.folder.glob("*.json")))
         raise UsageError(f"no configuration {name!r}; expected one of {known}, or the path of a .json file")
     try:
-        return config_of(json.loads(path.read_text(encoding="utf-8")))
+        return kind.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError, KeyError) as error:
         raise UsageError(f"{path} is not a training configuration: {error}") from error
 
 
-def config_of(values: dict[str, Any]) -> TrainingConfig:
-    """A configuration from JSON's values; TypeError, KeyError or ValueError for what is not one."""
-    values = dict(values)
-    stage_one = StageOneConfig(**values.pop("stage_one", {}))
-    second = values.pop("stage_two", None)
-    if second is not None:
-        second = StageTwoConfig(**{**second, "lengths": tuple(second.get("lengths", StageTwoConfig.lengths))})
-    config = TrainingConfig(stage_one=stage_one, stage_two=second, **values)
-    if config.networks.quadrant_head:
-        raise ValueError("quadrant_head is for a model that is trained: see affect train quadrant-head")
-    if config.networks.size != config.crop.size or config.networks.channels != config.crop.channels:
-        raise ValueError(f"model and template differ: {config.networks.size} px and {config.crop.size} px")
-    return config
-
-
-def changed(config: TrainingConfig, changes: dict[str, Any]) -> TrainingConfig:
+def changed(config: C, changes: dict[str, Any]) -> C:
     """The configuration with values at dotted names (stage_one.loss.adversarial) replaced; UsageError otherwise."""
     values = config.to_dict()
     for name, value in changes.items():
@@ -185,10 +209,10 @@ def changed(config: TrainingConfig, changes: dict[str, Any]) -> TrainingConfig:
         for key in path:
             place = place[key] if isinstance(place, dict) and isinstance(place.get(key), dict) else {}
         if last not in place and path[:1] != ["model"] and path[-1:] != ["loss"]:
-            known = ", ".join(f.name for f in fields(TrainingConfig))
+            known = ", ".join(f.name for f in fields(config))
             raise UsageError(f"no setting {name!r}; expected a dotted name that begins with one of {known}")
         place[last] = value
     try:
-        return config_of(values)
+        return config.from_dict(values)
     except (TypeError, ValueError, KeyError) as error:
         raise UsageError(f"the changed configuration cannot be used: {error}") from error

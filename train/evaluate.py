@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 AXES = ("valence", "arousal")
 QUADRANT_AXES = ("discriminator", "affect")
-"""The quadrant as D classifies it, and, for comparison, the one in which C's valence and arousal lie."""
+"""The quadrant Q as the model names it (ANCLaF by D), and, for comparison, the one in which its affect lies."""
 MEASURES = ("ccc", "ccc_balanced", "pcc", "icc", "rmse", "sagr")
 BATCH = 64
 
@@ -67,7 +67,7 @@ def predict(runtime: "Runtime", crops: np.ndarray) -> Answer:
 
 
 def figures_of(answer: Answer, task: Task) -> Figures:
-    """Every figure of an answer: by axis, and the macro accuracy of the quadrant by D and by C's affect."""
+    """Every figure of an answer: by axis, and the macro accuracy of the quadrant by name and by affect."""
     true, quadrants = metrics.quadrant_of(task.target), (answer.quadrant, metrics.quadrant_of(answer.affect))
     macro = [metrics.macro_accuracy(quadrant, true, 4) for quadrant in quadrants]
     return {
@@ -124,7 +124,7 @@ def table_of(report: dict[str, Any]) -> str:
     lines += [_figure_line(report, name, AXES) for name in MEASURES]
     lines += [
         "",
-        _line("", "D", "95 %", "from VA", "95 %", "constant"),
+        _line("", "Q", "95 %", "from VA", "95 %", "constant"),
         _figure_line(report, "quadrant", QUADRANT_AXES),
     ]
     return "\n".join(lines)
@@ -246,6 +246,7 @@ class EvaluateGroup(click.Group):
 FURTHER = {
     "sequences": "train.scoring.sequences:evaluate_sequences",
     "folds": "train.folds:write_folds",
+    "levasa": "train.levasa.tasks.command:evaluate_levasa",
     "table": "train.scoring.published:print_tables",
 }
 """Commands that stand in modules of their own."""

@@ -86,13 +86,13 @@ def examples(data: Prepared, keep: np.ndarray, config: StageOneConfig, training:
     if "emotions" not in data.extra:
         affect = torch.from_numpy(data.affect[rows])
         return Examples(data.crops, rows, affect, soft_quadrants(affect, config.quadrant_width), None)
-    emotions = torch.from_numpy(_emotions(data, rows, config.label_share if training else 0.0))
+    emotions = torch.from_numpy(emotion_shares(data, rows, config.label_share if training else 0.0))
     centres = torch.from_numpy(CENTRES)
     quadrants = emotions @ soft_quadrants(centres, config.quadrant_width)
     return Examples(data.crops, rows, emotions @ centres, quadrants, emotions)
 
 
-def _emotions(data: Prepared, rows: np.ndarray, label_share: float) -> np.ndarray:
+def emotion_shares(data: Prepared, rows: np.ndarray, label_share: float) -> np.ndarray:
     """(N, 8) float32: shares of the votes, mixed with the picture's own label where it has one."""
     votes = data.extra["emotions"][rows].astype(np.float32)
     label = data.extra["label"][rows] if "label" in data.extra else np.full(len(rows), 255)

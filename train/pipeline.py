@@ -19,9 +19,13 @@ TERMS = {
 """Of the weights, by data set; others are their user's own."""
 DATA = {
     "ferplus": "FER-2013 faces (Goodfellow et al. 2013, Kaggle challenge) with FER+ votes (Barsoum et al. 2016, MIT), "
-    "training split; valence and arousal: votes and own label times AffectNet's class means as printed by LeVAsa's "
-    "authors (arXiv 2007.10058), contempt at (-0.5, 0.6)"
+    "training split"
 }
+LABELS = {
+    "ferplus": "valence and arousal: votes and own label times AffectNet's class means as printed by LeVAsa's authors "
+    "(arXiv 2007.10058), contempt at (-0.5, 0.6)"
+}
+"""How ANCLaF's training makes the labels, by data set; those of others are their own."""
 
 
 def train_all(
@@ -84,7 +88,8 @@ def _stage_one(config: TrainingConfig, data: Path, rows: Rows, folder: Path, sta
     stage.run(examples(prepared, rows["validation"], config.stage_one, False))
 
 
-def describe(data: Prepared) -> tuple[str, str]:
-    """What a model card says of the data, and of the weights' terms."""
+def describe(data: Prepared, labels: str = "") -> tuple[str, str]:
+    """What a model card says of the data, of where the labels come from, and of the weights' terms."""
     own = f"{data.name}, {int(data.usable.sum())} annotated faces of {len(data.subjects)} subjects"
-    return DATA.get(data.name, own), TERMS.get(data.name, f"bound by the licence of {data.name}")
+    said = [DATA.get(data.name, own), labels or LABELS.get(data.name, "")]
+    return "; ".join(filter(None, said)), TERMS.get(data.name, f"bound by the licence of {data.name}")

@@ -1,6 +1,7 @@
 """What every training run needs: processes that share batches, state that resumes, a log and TensorBoard."""
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -157,6 +158,36 @@ def follow(average: nn.Module, model: nn.Module, decay: float, step: int) -> Non
             own.lerp_(new, 1 - decay)
         else:
             own.copy_(new)
+
+
+def rise_and_fall(step: int, total: int, warm_up: float) -> float:
+    """Share of the learning rate: up along a cosine over the share `warm_up` of the steps, down along one to zero."""
+    rise = warm_up * max(1, total)
+    if step < rise:
+        return 0.04 + 0.48 * (1 - math.cos(math.pi * step / rise))
+    return 0.5 * (1 + math.cos(math.pi * (min(step, total) - rise) / (max(1, total) - rise)))
+
+
+def descend(
+    optimiser: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler, total: Tensor, longest: float
+) -> None:
+    """One step down the gradient that all processes share, which is cut to the length `longest`."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    optimiser.zero_grad()
+    total.backward()
+    share_gradients(parameters)
+    nn.utils.clip_grad_norm_(parameters, longest)
+    optimiser.step()
+    schedule.step()
+
+
+def mean_losses(steps: Iterable[dict[str, Tensor]]) -> dict[str, float]:
+    """Of each named loss the mean over the steps that had it, rounded for the log."""
+    totals: dict[str, list[float]] = {}
+    for losses in steps:
+        for name, value in losses.items():
+            totals.setdefault(name, []).append(float(value))
+    return {name: round(sum(values) / len(values), 5) for name, values in totals.items()}
 
 
 def total_of(losses: dict[str, Tensor], weights: Callable[[str], float]) -> Tensor:

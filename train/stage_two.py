@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from nets.anclaf.combiner import Recurrence
@@ -131,12 +131,11 @@ class StageTwo:
         order = torch.randperm(len(self.windows), generator=draw)
         anchors = self.batch // 2 if self._pairs else self.batch
         batches = order[: self.steps * anchors].split(anchors)
-        totals: dict[str, float] = {}
-        label = f"{self.folder.name} epoch {self.epoch + 1}/{self.epochs}"
-        for index in tqdm(batches, label, leave=False, disable=self.rank > 0):
-            for name, value in self._step(index[self.rank :: self.world].to(self.frames.feature.device)).items():
-                totals[name] = totals.get(name, 0.0) + value.item() / len(batches)
-        return {name: round(value, 5) for name, value in totals.items()}
+        bar = tqdm(
+            batches, f"{self.folder.name} epoch {self.epoch + 1}/{self.epochs}", leave=False, disable=self.rank > 0
+        )
+        device = self.frames.feature.device
+        return run.mean_losses(self._step(index[self.rank :: self.world].to(device)) for index in bar)
 
     @property
     def _pairs(self) -> bool:
@@ -145,12 +144,8 @@ class StageTwo:
 
     def _step(self, index: Tensor) -> dict[str, Tensor]:
         losses = self._losses(index)
-        self.optimiser.zero_grad()
-        run.total_of(losses, lambda name: self.config.loss.get(name, 0.0)).backward()
-        run.share_gradients(self.recurrence.parameters())
-        nn.utils.clip_grad_norm_(self.recurrence.parameters(), 1.0)
-        self.optimiser.step()
-        self.schedule.step()
+        total = run.total_of(losses, lambda name: self.config.loss.get(name, 0.0))
+        run.descend(self.optimiser, self.schedule, total, longest=1.0)
         run.follow(self.average, self.recurrence, self.config.average_decay, self.schedule.last_epoch)
         return {name: value.detach() for name, value in losses.items()}
 

@@ -14,6 +14,7 @@ from tracker.drawing.plots import (
     AXES,
     DPI,
     GRID,
+    LEFT,
     WORDS,
     Curve,
     draw_dimension,
@@ -90,7 +91,7 @@ def _draw_figure(gazes: list[Gaze], span: tuple[float, float]) -> Figure:
     figure = Figure(figsize=(12, HEAD_INCHES + strips + TRACES_INCHES + FOOT_INCHES), dpi=DPI, facecolor="white")
     if looking:
         _draw_strips(figure, looking, span)
-    place = {"left": 0.065, "right": 0.745, "bottom": FOOT_INCHES / figure.get_figheight(), "hspace": 0.16}
+    place = {"left": LEFT, "right": 0.745, "bottom": FOOT_INCHES / figure.get_figheight(), "hspace": 0.16}
     top = (FOOT_INCHES + TRACES_INCHES - 0.3) / figure.get_figheight()
     grid = GridSpec(2, 1, figure, top=top, **place)
     for row, (name, ends) in enumerate(AXES.items()):
@@ -107,7 +108,7 @@ def _draw_strips(figure: Figure, gazes: list[Gaze], span: tuple[float, float]) -
     for row, gaze in enumerate(gazes):
         top = 1 - inch * (HEAD_INCHES + STRIP_GAP_INCHES / 2 + row * (STRIP_INCHES + STRIP_GAP_INCHES))
         place = (top - STRIP_INCHES * inch, STRIP_INCHES * inch)
-        _draw_strip(figure.add_axes((0.065, place[0], 0.68, place[1])), gaze, colours, span)
+        _draw_strip(figure.add_axes((LEFT, place[0], 0.68, place[1])), gaze, colours, span)
         _draw_means(figure.add_axes((0.82, place[0], 0.165, place[1])), gaze)
     _draw_key(figure, colours, gazes[0].equal)
 

@@ -21,8 +21,8 @@ from train.prepared import SPLITS, LabelScale
 
 SCALE = LabelScale()
 ABSENT = -2.0
-EXPRESSIONS = 8
-"""Neutral, happy, sad, surprise, fear, disgust, anger, contempt: 0 to 7."""
+EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+"""By their numbers from 0."""
 TABLES = {"training.csv": "train", "validation.csv": "validation"}
 FOLDERS = {"train_set": "train", "val_set": "validation"}
 COLUMNS = ("subDirectory_filePath", "expression", "valence", "arousal")
@@ -47,7 +47,7 @@ def read(root: Path, scale: LabelScale = SCALE) -> Listing:
     rows += [row for name, split in FOLDERS.items() for row in _rows_of_folder(root, name, split)]
     if not rows:
         raise DataError(f"{root} holds no annotation of AffectNet; expected {EXPECTED}")
-    kept = [row for row in rows if 0 <= row.expression < EXPRESSIONS]
+    kept = [row for row in rows if 0 <= row.expression < len(EXPRESSIONS)]
     require_pictures((row.path for row in kept), EXPECTED)
     labels = checked(np.array([row.label for row in kept]), scale, lambda i: kept[i].place, ABSENT)
     parts = still_parts(

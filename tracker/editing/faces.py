@@ -1,0 +1,39 @@
+"""The face that is to be changed, as the tracker sees it."""
+
+from contextlib import closing
+
+import numpy as np
+
+from tracker.config import SourceOptions, TrackerConfig
+from tracker.errors import DataError, UsageError
+from tracker.faces.align import Template, align
+from tracker.faces.landmarks import FaceLandmarker
+from tracker.sources import find_pictures, open_source
+
+MOST = 8
+"""Faces looked for in a picture, of which the largest counts."""
+
+
+def read_face(file: str, template: Template, at: float | None = None) -> np.ndarray:
+    """The crop (S, S, C) uint8 of the largest face in a picture, or in the frame of a video at a time, seconds.
+
+    Raises SourceError where nothing can be read, DataError where no face is found, UsageError for several pictures and
+    for a time in a picture.
+    """
+    pictures = find_pictures(file)
+    if len(pictures) > 1:
+        raise UsageError(f"{file} holds {len(pictures)} pictures; expected one picture, or a video")
+    if pictures and at is not None:
+        raise UsageError(f"{file} is a picture, which has no frame at {at:g} s; leave --at out")
+    image = _frame(file, at)
+    with closing(FaceLandmarker(TrackerConfig(faces=MOST), still=True)) as landmarker:
+        faces = landmarker.detect(image)
+    if not faces:
+        place = "" if pictures else f" at {at or 0.0:g} s"
+        raise DataError(f"no face was found in {file}{place}; expected one that looks about into the camera")
+    return align(image, faces[0].landmarks, template)
+
+
+def _frame(file: str, at: float | None) -> np.ndarray:
+    with open_source(file, SourceOptions(start=at, read_ahead=1)) as source:
+        return next(iter(source)).image

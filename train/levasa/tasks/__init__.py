@@ -1,0 +1,1 @@
+"""What `affect eval levasa` is made of: LeVAsa's seven tasks, the baselines beside them, and their report."""

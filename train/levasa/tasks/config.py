@@ -1,0 +1,67 @@
+"""How the tasks measure: chosen beforehand, the same for every model, never by the faces that are scored."""
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from tracker.errors import UsageError
+
+TITLES = {
+    "reconstruction": "Reconstruction",
+    "alignment": "Alignment",
+    "emotion": "Emotion from the latents",
+    "regression": "Valence from z_v, arousal from z_a",
+    "inverse": "The inverse: valence from z_a, arousal from z_v",
+    "tsne": "t-SNE of z_v and z_a",
+    "circumplex": "Circumplex",
+}
+"""Of the tasks, in their order."""
+
+
+@dataclass(frozen=True)
+class TasksConfig:
+    """Of the classifiers and regressors that read the latents, of the intervals and of the pictures."""
+
+    faces: int = 5000
+    """Training faces, drawn at random, on which classifiers and regressors are fitted; fewer where there are fewer."""
+    seed: int = 0
+    """Of that draw, of what is random in the fits and in t-SNE, and of the resamples."""
+    rounds: int = 1000
+    """Resamples of the test faces behind a 95 % interval."""
+    tree_leaf: int = 20
+    """Fewest training faces in a leaf of the decision tree."""
+    svm_penalty: float = 1.0
+    """C of the SVM and the SVR, both with a radial kernel of scikit-learn's width."""
+    svr_tube: float = 0.05
+    """Errors of valence or arousal up to this cost the SVR nothing."""
+    mlp_width: int = 64
+    """Of the only hidden layer."""
+    mlp_decay: float = 1.0
+    """alpha of the MLPs: the weight of the squared weights, divided by the number of faces."""
+    mlp_epochs: int = 60
+    """Most that an MLP learns."""
+    ridge_penalty: float = 1.0
+    lasso_penalty: float = 0.001
+    """The default of scikit-learn, 1, makes a constant of labels in [-1, 1], as in the published tables."""
+    map_faces: int = 150
+    """Test faces of each emotion in the t-SNE map, at most."""
+    perplexity: float = 30.0
+    """Of t-SNE; less where there are fewer than three times as many faces."""
+    shown: int = 12
+    """Faces in the picture of reconstructions."""
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            value, kinds = getattr(self, setting.name), (int,) if setting.type is int else (int, float)
+            least = 0 if setting.name == "seed" else 1 if setting.type is int else 1e-9
+            if type(value) not in kinds or not least <= value < math.inf:
+                kind = "a whole number" if setting.type is int else "a number"
+                raise UsageError(f"{setting.name} is {value!r}; expected {kind} from {least:g}")
+
+
+def tasks_config(changes: dict[str, Any]) -> TasksConfig:
+    """The defaults with changes; UsageError for a name that is no setting, or a value that none can have."""
+    known = [setting.name for setting in fields(TasksConfig)]
+    for name in sorted(set(changes) - set(known))[:1]:
+        raise UsageError(f"no setting {name!r}; expected some of {', '.join(known)}")
+    return replace(TasksConfig(), **changes)
