@@ -30,7 +30,7 @@ class Walk:
     read: np.ndarray
     """(N, 2): affect read in the pictures, that is in what they show when they are encoded again."""
     moves: np.ndarray
-    """(N, 2): how far z_v and z_a were moved, in standard deviations of their prior."""
+    """(N, 2): how far z_v and z_a were moved, in units of the latents (standard deviations of their prior)."""
 
 
 @torch.no_grad()

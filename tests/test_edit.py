@@ -285,7 +285,7 @@ def test_the_command_writes_the_strip_and_its_values(models: Path, sample_clip: 
     assert told["trained_on"] == {"valence": [-0.8, 0.8], "arousal": [-0.4, 0.9]}
     assert (told["model"]["name"], told["walk"], told["at_s"]) == ("random-levasa-scalar", "valence", 1.0)
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["picture", "asked", "latents", "tell", "encoded", "again", "moved", "(s.d.)"]
+    assert lines[0].split() == ["picture", "asked", "latents", "tell", "encoded", "again", "moved"]
     assert lines[3].startswith("1              V −1.00*")
     assert lines[-1] == "* beyond the labels of the training: V -0.80 to 0.80, A -0.40 to 0.90"
     assert result.stderr.splitlines()[-1] == f"wrote {out} and {values}"

@@ -49,8 +49,7 @@ RULES = [
     Rule(r"tracker\.outlets", rf"{FOUNDATION}|tracker\.outlets\.outlet", late=OUTLETS),
     Rule(OUTLETS, rf"{FOUNDATION}|{OUTLETS}|tracker\.sinks(\.records)?", ("websockets", "pythonosc", "pylsl")),
     Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),
-    Rule(r"tracker\.faces\.association", FOUNDATION, ("scipy",)),
-    Rule(r"tracker\.faces\..+", FOUNDATION, ("cv2",)),
+    Rule(r"tracker\.faces\..+", rf"{FOUNDATION}|tracker\.kernels", ("cv2",)),
     Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),
     Rule(r"tracker\.(smoothing|live\.baseline)", FOUNDATION),
     Rule(r"tracker\.keys", "-"),
@@ -234,8 +233,10 @@ def test_light_imports_load_no_heavy_library(code: str) -> None:
     assert loaded_after(code) == set()
 
 
-def test_the_engine_loads_what_it_needs() -> None:
-    assert {"torch", "mediapipe", "numba", "cv2"} <= loaded_after("from tracker import Engine, track")
+def test_the_engine_loads_what_it_needs_and_no_more() -> None:
+    loaded = loaded_after("from tracker import Engine, track; Engine")
+    assert {"torch", "mediapipe", "numba", "cv2"} <= loaded
+    assert not {"matplotlib", "pyarrow"} & loaded
 
 
 def test_the_public_names_are_there() -> None:

@@ -1,11 +1,24 @@
 """The compiled kernels against their numpy twins."""
 
+import cv2
 import numba
 import numpy as np
 import pytest
 
 from tracker import kernels
-from tracker.kernels import add_rows, attend, compiled, lstm_step, nearest_rows, read_window
+from tracker.kernels import (
+    add,
+    add_rows,
+    affine,
+    attend,
+    block_means,
+    compiled,
+    lstm_step,
+    mean_distance,
+    nearest_rows,
+    read_window,
+    read_windows,
+)
 
 
 def nearest_rows_numpy(times: np.ndarray, newest: int, count: int, period: float, length: int) -> np.ndarray:
@@ -108,6 +121,57 @@ def test_read_window_is_its_twin(attention: bool, length: int) -> None:
         np.testing.assert_allclose(state, expected[0], atol=1e-5)
         np.testing.assert_allclose(weights, expected[1], atol=1e-5)
         np.testing.assert_array_equal(rows, before)
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_read_windows_is_read_window_of_each(attention: bool) -> None:
+    rng = np.random.default_rng(4)
+    mixing, score = float32(rng, 15 if attention else 5, 20), float32(rng, 10 if attention else 0)
+    rows, valid = float32(rng, 3, 6, 20), rng.random((3, 6)) < 0.7
+    found = read_windows(rows, valid, mixing, score)
+    for ours, each in zip(
+        found, zip(*map(read_window, rows, valid, [mixing] * 3, [score] * 3), strict=True), strict=True
+    ):
+        np.testing.assert_array_equal(ours, np.stack(each))
+
+
+@pytest.mark.parametrize("width", [5, 9])
+def test_affine_is_its_twin(width: int) -> None:
+    rng = np.random.default_rng(5)
+    vectors, weights, bias = float32(rng, 3, width), float32(rng, 5, 7), float32(rng, 7)
+    ours = affine(vectors, weights, bias)
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, vectors[:, :5] @ weights + bias, atol=1e-5)
+
+
+@pytest.mark.parametrize("step", [1, 6, 500])
+def test_mean_distance_is_its_twin(step: int) -> None:
+    rng = np.random.default_rng(step)
+    a, b = 300 * float32(rng, 468, 3), 300 * float32(rng, 468, 3)
+    apart = a[::step, :2] + np.array([3.5, -40.0]) - b[::step, :2]
+    assert mean_distance(a, b, step, 3.5, -40.0) == pytest.approx(np.hypot(*apart.T).mean(), rel=1e-12)
+
+
+def test_add_is_its_twin() -> None:
+    rng = np.random.default_rng(6)
+    total, row = rng.integers(0, 1000, 50).astype(np.uint32), rng.integers(0, 256, 50).astype(np.uint8)
+    expected = total + row
+    add(total, row)
+    np.testing.assert_array_equal(total, expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("factor", [2, 3, 4, 7, 90])
+def test_block_means_is_its_twin_and_opencvs(factor: int, channels: int) -> None:
+    rng = np.random.default_rng(factor)
+    image = rng.integers(0, 256, (factor * 9 + 5, factor * 7 + 3, channels), dtype=np.uint8)
+    small = np.zeros((8, 6, channels), np.uint8)
+    block_means(image, 2, 4, factor, small)
+    region = image[4 : 4 + 8 * factor, 2 : 2 + 6 * factor]
+    means = region.reshape(8, factor, 6, factor, channels).mean(axis=(1, 3))
+    np.testing.assert_array_equal(small, np.floor(means + 0.5))
+    theirs = cv2.resize(region, (6, 8), interpolation=cv2.INTER_AREA).reshape(small.shape)
+    assert np.abs(small.astype(int) - theirs).max() <= (factor % 2 == 0 and factor > 2)
 
 
 def test_a_kernel_compiles_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:

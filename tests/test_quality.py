@@ -33,8 +33,8 @@ def crop(request: pytest.FixtureRequest, sample_clip: Path) -> np.ndarray:
 
 def test_an_ordinary_face_has_nothing_to_complain_of(crop: np.ndarray) -> None:
     assert picture_quality(crop, BOX, AHEAD, LIMITS) == 1.0
-    assert margins(crop, BOX, AHEAD, LIMITS).shape == (4,)
-    assert (margins(crop, BOX, AHEAD, LIMITS) > 2).all()
+    assert len(margins(crop, BOX, AHEAD, LIMITS)) == 4
+    assert min(margins(crop, BOX, AHEAD, LIMITS)) > 2
 
 
 @pytest.mark.parametrize(("height", "low"), [(47, True), (49, False), (30, True)])

@@ -30,6 +30,10 @@ WARM_UP = 3
 """Calls after which the compiled parts have settled."""
 
 
+LANDMARKS = 468
+"""Of a mesh without irises."""
+
+
 class Landmarker(Protocol):
     """What the engine asks of a face finder; FaceLandmarker is one."""
 
@@ -80,11 +84,12 @@ class Found(NamedTuple):
 
 
 class FaceState:
-    """What is remembered of one face: its window and its filter."""
+    """What is remembered of one face: its window and its filters."""
 
-    def __init__(self, ring: RingBuffer, smoother: Smoother) -> None:
+    def __init__(self, ring: RingBuffer, valence: Smoother, arousal: Smoother) -> None:
         self.ring = ring
-        self.smoother = smoother
+        self.valence = valence
+        self.arousal = arousal
 
 
 class Engine:
@@ -149,13 +154,11 @@ class Engine:
 
     def warm_up(self, height: int, width: int) -> None:
         """Run every stage on an empty picture, so that the first frames of a live run are not slow ones."""
-        self._landmarker.detect(np.zeros((height, width, 3), np.uint8))
-        crop = np.zeros((1, self._template.size, self._template.size, self._template.channels), np.uint8)
-        state = self._new_state()
+        picture = np.zeros((height, width, 3), np.uint8)
+        self._landmarker.detect(picture)
+        face = Face(np.zeros(4, np.float32), np.zeros((LANDMARKS, 3), np.float32), 0.0)
         for step in range(WARM_UP):
-            features = FaceFeatures(*self.runtime.encode(crop))
-            affect, _, _ = self._combine([state], features, step / 25)
-            _traces([state], affect, features.frame_affect, step / 25)
+            self._measure(Frame(picture, step / 25, step), self._associator.update([face], step / 25))
         self.reset()
 
     @property
@@ -196,8 +199,9 @@ class Engine:
 
     def _measure(self, frame: Frame, faces: list[Face]) -> list[AffectSample]:
         """The samples of a frame's faces: all are encoded in one batch."""
-        time, sightings = frame.time, [self._see(frame.image, face) for face in faces]
-        features = FaceFeatures(*self.runtime.encode(np.stack([sighting.crop for sighting in sightings])))
+        time = float(frame.time)  # it may be numpy's
+        sightings = [self._see(frame.image, face) for face in faces]
+        features = FaceFeatures(*self.runtime.encode(np.array([sighting.crop for sighting in sightings])))
         states = [self._state(sighting.face) for sighting in sightings]
         affect, attention, ages = self._combine(states, features, time)
         traces = _traces(states, affect, features.frame_affect, time)
@@ -238,7 +242,7 @@ class Engine:
         for state, row in zip(states, self._combiner.rows(features.feature), strict=True):
             state.ring.push(time, row)
         windows, valid = zip(*(state.ring.window() for state in states), strict=True)
-        affect, attention = self._combiner.combine(np.stack(windows), np.stack(valid))
+        affect, attention = self._combiner.combine(np.array(windows), np.array(valid))
         if attention is None:
             return affect, without, without
         return affect, list(attention), [state.ring.ages() for state in states]
@@ -252,7 +256,7 @@ class Engine:
     def _new_state(self) -> FaceState:
         rate_hz, max_gap_s = self.runtime.window_rate_hz, self.config.max_gap_s
         ring = RingBuffer(self.sequence_length, self._combiner.row_width, rate_hz, max_gap_s)
-        return FaceState(ring, make_smoother(self.config.smoothing))
+        return FaceState(ring, make_smoother(self.config.smoothing), make_smoother(self.config.smoothing))
 
     def __enter__(self) -> "Engine":
         return self
@@ -294,6 +298,7 @@ def _window_length(runtime: Runtime, config: TrackerConfig) -> int:
 
 def _traces(states: list[FaceState], affect: np.ndarray, frame_affect: np.ndarray, time: float) -> list[list[float]]:
     """For each face V and A over the window, of the frame alone, and smoothed (6,), all within [-1, 1]."""
-    affect, frame_affect = np.clip(affect, -1.0, 1.0), np.clip(frame_affect, -1.0, 1.0)
-    smooth = np.stack([state.smoother.step(value, time) for state, value in zip(states, affect, strict=True)])
-    return np.concatenate([affect, frame_affect, smooth], axis=1).tolist()
+    traces = [[max(-1.0, min(value, 1.0)) for value in row] for row in np.hstack([affect, frame_affect]).tolist()]
+    for state, trace in zip(states, traces, strict=True):
+        trace += [state.valence.step(trace[0], time), state.arousal.step(trace[1], time)]
+    return traces

@@ -79,6 +79,16 @@ def add_rows(weights: np.ndarray, rows: np.ndarray, count: int, total: np.ndarra
 
 
 @compiled
+def affine(vectors: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """The first k of each of vectors (B, k or more) times weights (k, m), plus the bias (m,): (B, m) float32."""
+    answer = np.empty((vectors.shape[0], weights.shape[1]), np.float32)
+    for b in range(vectors.shape[0]):
+        answer[b] = bias
+        add_rows(vectors[b], weights, weights.shape[0], answer[b])
+    return answer
+
+
+@compiled
 def read_window(rows: np.ndarray, valid: np.ndarray, mixing: np.ndarray, score: np.ndarray) -> tuple:
     """The LSTM's state (2H,), [h; c], after a window, and the attention (n,) of its newest row: as nets' Recurrence.
 
@@ -103,3 +113,53 @@ def read_window(rows: np.ndarray, valid: np.ndarray, mixing: np.ndarray, score: 
         for k in range(score.shape[0]):
             scores[t] += score[k] * state[k]
     return state, weights
+
+
+@compiled
+def read_windows(
+    rows: np.ndarray, valid: np.ndarray, mixing: np.ndarray, score: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """read_window of rows (B, n, 4H) and valid (B, n): states (B, 2H) and attention (B, n)."""
+    batch, length, width = rows.shape
+    states, attention = np.empty((batch, width // 2), np.float32), np.empty((batch, length), np.float32)
+    for b in range(batch):
+        states[b], attention[b] = read_window(rows[b], valid[b], mixing, score)
+    return states, attention
+
+
+@compiled
+def mean_distance(a: np.ndarray, b: np.ndarray, step: int, x: float, y: float) -> float:
+    """Mean distance in the plane between every `step`-th point of a (L, 2 or 3), moved by x and y, and that of b."""
+    total, count = 0.0, 0
+    for k in range(0, a.shape[0], step):
+        total += math.hypot(a[k, 0] + x - b[k, 0], a[k, 1] + y - b[k, 1])
+        count += 1
+    return total / count
+
+
+@compiled
+def add(total: np.ndarray, row: np.ndarray) -> None:
+    """Add a row (m,) to total (m,), in place."""
+    for k in range(total.shape[0]):
+        total[k] += row[k]
+
+
+@compiled
+def block_means(image: np.ndarray, left: int, top: int, factor: int, small: np.ndarray) -> None:
+    """Fill small (h, w, C) uint8 with the means of the blocks of image (H, W, C) uint8 that begin at left and top.
+
+    A block is factor by factor pixels. As cv2's INTER_AREA, which takes twice as long; halves are rounded up.
+    """
+    rows, columns, channels = small.shape
+    lines, start, width = image.reshape(image.shape[0], -1), left * channels, columns * factor * channels
+    down, across = np.zeros(width + factor * channels, np.uint32), np.zeros(width, np.uint32)
+    blocks, share = across.reshape(columns, factor * channels), np.float32(1.0 / factor**2)
+    for y in range(rows):
+        down[:], across[:] = 0, 0
+        for k in range(factor):
+            add(down[:width], lines[top + y * factor + k, start : start + width])
+        for k in range(factor):
+            add(across, down[k * channels : k * channels + width])
+        for x in range(columns):
+            for c in range(channels):
+                small[y, x, c] = np.uint8(np.float32(blocks[x, c]) * share + np.float32(0.5))

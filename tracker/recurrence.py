@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tracker.kernels import add_rows, read_window
+from tracker.kernels import affine, read_windows
 
 
 class Combiner(Protocol):
@@ -38,26 +38,22 @@ class Recurrence:
     ) -> None:
         """inputs (F, 4H), bias (4H,), mixing (H or 3H, 4H), score (0 or 2H,), head (H, 2), head_bias (2,)."""
         self.row_width = inputs.shape[1]
-        self._inputs, self._bias = inputs, bias
-        self._mixing, self._score = np.ascontiguousarray(mixing), score
-        self._head, self._head_bias = head, head_bias
+        self._inputs, self._mixing, self._head = (np.ascontiguousarray(each) for each in (inputs, mixing, head))
+        self._bias, self._score, self._head_bias = bias, score, head_bias
         self._compile()
 
     def rows(self, features: np.ndarray) -> np.ndarray:
         """Features (B, F) to the rows (B, 4H) of a window; numpy's product would wake a second thread."""
-        rows = np.tile(self._bias, (len(features), 1))
-        for feature, row in zip(features, rows, strict=True):
-            add_rows(feature, self._inputs, len(feature), row)
-        return rows
+        return affine(features, self._inputs, self._bias)
 
     def combine(self, windows: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Windows of rows (B, n, 4H) float32, oldest first, and valid (B, n) bool to the newest frame's affect (B, 2).
 
         The second answer is the attention (B, n), or None for a model without.
         """
-        read = [read_window(*each, self._mixing, self._score) for each in zip(windows, valid, strict=True)]
-        states, attention = (np.stack(parts) for parts in zip(*read, strict=True))
-        return states[:, : len(self._head)] @ self._head + self._head_bias, attention if len(self._score) else None
+        states, attention = read_windows(windows, valid, self._mixing, self._score)
+        answer = affine(states, self._head, self._head_bias)
+        return answer, attention if len(self._score) else None
 
     def _compile(self) -> None:
         """Read a window once, so that no frame has to wait for the kernels."""

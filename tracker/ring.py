@@ -45,7 +45,8 @@ class RingBuffer:
         """Rows (n, F) float32, oldest first and the newest row last, and which of them are valid (n,) bool."""
         picks = self._picks()
         window, valid = self._rows[picks], picks >= 0
-        window[~valid] = 0.0
+        if picks[0] < 0:  # what is missing is missing at the old end
+            window[~valid] = 0.0
         return window, valid
 
     def ages(self) -> np.ndarray:

@@ -1,13 +1,18 @@
-"""Causal filters of the affect trace, by real time: One-Euro, exponential, none."""
+"""Causal filters of the affect trace, by real time: One-Euro, exponential, none.
+
+A filter takes a number, or an array whose elements it filters side by side.
+"""
 
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from tracker.config import SmoothingConfig
 from tracker.errors import UsageError
+
+Value = TypeVar("Value", float, np.ndarray)
 
 STEP_RATE_HZ = 30.0
 """Frame rate at which the lag is measured."""
@@ -16,58 +21,59 @@ LAG_STEP = 0.2
 
 
 class Smoother(Protocol):
-    """A filter of one face's trace; the first value after a reset passes unchanged."""
+    """A filter of valence or of arousal; the first value after a reset passes unchanged."""
 
-    def step(self, value: np.ndarray, time: float) -> np.ndarray:
-        """The filtered value (2,) after the value (2,) of a later time, seconds."""
+    def step(self, value: Value, time: float) -> Value:
+        """The filtered value after the value of a later time, seconds."""
 
     def reset(self) -> None:
         """Forget every value."""
 
 
 class OneEuro:
-    """The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012, algorithm 1), each axis on its own.
+    """The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012, algorithm 1).
 
     A low pass whose cut-off rises with the speed of the signal: steady at rest, quick in a change.
     """
 
-    _value: np.ndarray | None
-    _speed: np.ndarray
+    _value: Any
+    _speed: Any
     _time: float
 
     def __init__(self, config: SmoothingConfig) -> None:
         self._config = config
         self.reset()
 
-    def step(self, value: np.ndarray, time: float) -> np.ndarray:
-        """The filtered value (2,) after the value (2,) of a later time, seconds."""
+    def step(self, value: Value, time: float) -> Value:
+        """The filtered value after the value of a later time, seconds."""
         if self._value is None:
-            self._value, self._time = np.array(value, np.float64), time
-            return self._value
+            self._value, self._time = value, time
+            return value
         interval, self._time = time - self._time, time
         speed = (value - self._value) / interval
-        self._speed += _low_pass_weight(self._config.derivative_cutoff_hz, interval) * (speed - self._speed)
-        cutoff = self._config.min_cutoff_hz + self._config.beta * np.abs(self._speed)
+        weight = _low_pass_weight(self._config.derivative_cutoff_hz, interval)
+        self._speed = self._speed + weight * (speed - self._speed)
+        cutoff = self._config.min_cutoff_hz + self._config.beta * abs(self._speed)
         self._value = self._value + _low_pass_weight(cutoff, interval) * (value - self._value)
         return self._value
 
     def reset(self) -> None:
         """Forget every value."""
-        self._value, self._speed, self._time = None, np.zeros(2), 0.0
+        self._value, self._speed, self._time = None, 0.0, 0.0
 
 
 class ExponentialAverage:
     """A first-order low pass with a time constant, the same at any frame rate."""
 
-    _value: np.ndarray | None
+    _value: Any
     _time: float
 
     def __init__(self, config: SmoothingConfig) -> None:
         self._time_constant = config.time_constant_s
         self.reset()
 
-    def step(self, value: np.ndarray, time: float) -> np.ndarray:
-        """The filtered value (2,) after the value (2,) of a later time, seconds."""
+    def step(self, value: Any, time: float) -> Any:
+        """The filtered value after the value of a later time, seconds."""
         before = value if self._value is None else self._value
         weight = -math.expm1(-(time - self._time) / self._time_constant)
         self._value, self._time = before + weight * (value - before), time
@@ -81,7 +87,7 @@ class ExponentialAverage:
 class Unsmoothed:
     """No filter: every value passes."""
 
-    def step(self, value: np.ndarray, time: float) -> np.ndarray:
+    def step(self, value: Value, time: float) -> Value:
         """The value itself."""
         return value
 
@@ -106,17 +112,13 @@ def make_smoother(config: SmoothingConfig) -> Smoother:
 def step_lag_ms(config: SmoothingConfig) -> float:
     """Milliseconds from a step of LAG_STEP until the filter's answer passes half of it, measured at 30 Hz."""
     smoother = make_smoother(config)
-    smoother.step(np.zeros(2), 0.0)
+    smoother.step(0.0, 0.0)
     before, frame = 0.0, 0
-    while (after := _first(smoother.step(np.full(2, LAG_STEP), (frame + 1) / STEP_RATE_HZ)) / LAG_STEP) < 0.5:
+    while (after := smoother.step(LAG_STEP, (frame + 1) / STEP_RATE_HZ) / LAG_STEP) < 0.5:
         before, frame = after, frame + 1
     return 0.0 if frame == 0 else 1000.0 * (frame - 1 + (0.5 - before) / (after - before)) / STEP_RATE_HZ
 
 
-def _first(value: np.ndarray) -> float:
-    return float(value[0])
-
-
-def _low_pass_weight(cutoff_hz: float | np.ndarray, interval: float) -> float | np.ndarray:
+def _low_pass_weight(cutoff_hz: Value, interval: float) -> Value:
     """Share of the new value in a first-order low pass, (0, 1)."""
     return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff_hz * interval))

@@ -39,7 +39,7 @@ class Course:
     @property
     def far(self) -> np.ndarray:
         """(N,) bool: targets beyond what the model was trained on."""
-        (low, high), little = self.seen.T, 1e-6
+        (low, high), little = self.seen.T, 0.005
         return ((self.targets < low - little) | (self.targets > high + little)).any(axis=1)
 
 
@@ -139,7 +139,7 @@ def _named(values: np.ndarray) -> dict[str, Any]:
 
 def _table(walked: Walk, course: Course) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
-        ("picture", "asked", "latents tell", "encoded again", "moved (s.d.)"),
+        ("picture", "asked", "latents tell", "encoded again", "moved"),
         ("the face", "", "", _said(walked.face), ""),
         ("reconstructed", "", "", _said(walked.reconstructed), ""),
     ]

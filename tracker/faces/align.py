@@ -1,14 +1,20 @@
 """From a face's landmarks to the crop that the networks see: a similarity transform onto a template."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
 
-ANCHORS = ((33, 133), (362, 263), (1,), (61,), (291,))
+from tracker.kernels import block_means
+
+ANCHORS = np.array([(33, 133), (362, 263), (1, 1), (61, 61), (291, 291)])
 """Mesh landmarks whose means are the anchor points: the two eyes, the tip of the nose, the corners of the mouth."""
+
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,17 @@ class Template:
     """(5, 2): x and y of the anchor points as shares of the size."""
     margin: int = 0
     """Pixels added on each side at the same scale: training keeps some, to rotate and shift without a border."""
+
+    @property
+    def side(self) -> int:
+        """Pixels of a crop with its margins."""
+        return self.size + 2 * self.margin
+
+    @cached_property
+    def anchors(self) -> list[Point]:
+        """Where the five anchor points lie in a crop with its margins: x and y, pixels."""
+        shift = self.margin - 0.5
+        return [(x * self.size + shift, y * self.size + shift) for x, y in self.points]
 
     @classmethod
     def from_card(cls, crop: Mapping[str, Any]) -> "Template":
@@ -39,8 +56,7 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: Template) -> np.nd
 
     S is the template's size plus its margins. Beyond the picture's edge its border is repeated.
     """
-    matrix = placement(landmarks, template)
-    side = template.size + 2 * template.margin
+    side, matrix = template.side, placement(landmarks, template)
     image, matrix = _shrunk(image, matrix, side)
     crop = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return crop if template.channels == 3 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None]
@@ -48,37 +64,47 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: Template) -> np.nd
 
 def placement(landmarks: np.ndarray, template: Template) -> np.ndarray:
     """The (2, 3) transform from the picture's pixels to the crop's, margin included, for landmarks (L, 2 or 3)."""
-    points = np.stack([landmarks[list(anchor), :2].mean(axis=0) for anchor in ANCHORS])
-    target = np.array(template.points) * template.size + template.margin - 0.5
-    return similarity(points, target)
+    pairs = landmarks[ANCHORS, :2].tolist()
+    return similarity([((x0 + x1) / 2, (y0 + y1) / 2) for (x0, y0), (x1, y1) in pairs], template.anchors)
 
 
-def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The (2, 3) rotation, scale and shift that take source (N, 2) nearest to target (N, 2); Umeyama 1991."""
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    s, t = source - source_mean, target - target_mean
-    spread = max(float((s**2).sum()), 1e-6)
-    a, b = float((s * t).sum()) / spread, float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / spread
-    rotation = np.array([[a, -b], [b, a]])
-    return np.column_stack([rotation, target_mean - rotation @ source_mean])
+def similarity(source: Sequence[Point], target: Sequence[Point]) -> np.ndarray:
+    """The (2, 3) rotation, scale and shift that take the points of source nearest to those of target; Umeyama 1991."""
+    (sx, sy), (tx, ty) = _mean(source), _mean(target)
+    spread, along, across = 1e-6, 0.0, 0.0
+    for (x, y), (u, v) in zip(source, target, strict=True):
+        x, y = x - sx, y - sy
+        spread, along, across = spread + x * x + y * y, along + x * u + y * v, across + x * v - y * u
+    a, b = along / spread, across / spread
+    return np.array([[a, -b, tx - a * sx + b * sy], [b, a, ty - b * sx - a * sy]])
+
+
+def _mean(points: Sequence[Point]) -> Point:
+    x, y = map(sum, zip(*points, strict=True))
+    return x / len(points), y / len(points)
 
 
 def _shrunk(image: np.ndarray, matrix: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """A large face's neighbourhood, averaged down to about the crop's scale so that the warp does not alias."""
-    factor = int(0.75 / max(float(np.hypot(matrix[0, 0], matrix[1, 0])), 1e-6))
+    (a, _, c), (b, _, d) = matrix.tolist()
+    square, (height, width) = max(a * a + b * b, 1e-12), image.shape[:2]
+    factor = min(int(0.75 / math.sqrt(square)), height, width)
     if factor < 2:
         return image, matrix
-    inverse = cv2.invertAffineTransform(matrix)
-    corners = np.array([[-1, -1], [side, -1], [side, side], [-1, side]]) @ inverse[:, :2].T + inverse[:, 2]
-    height, width = image.shape[:2]
-    x0, y0 = np.clip(
-        np.floor(corners.min(axis=0)).astype(int) - factor, 0, (max(0, width - factor), max(0, height - factor))
-    )
-    x1, y1 = np.clip(np.ceil(corners.max(axis=0)).astype(int) + factor, (x0 + factor, y0 + factor), (width, height))
-    size = (max(1, (x1 - x0) // factor), max(1, (y1 - y0) // factor))
-    small = cv2.resize(
-        image[y0 : y0 + size[1] * factor, x0 : x0 + size[0] * factor], size, interpolation=cv2.INTER_AREA
-    )
+    # the crop's middle and the reach of its corners, in the picture
+    x, y = (side - 1) / 2 - c, (side - 1) / 2 - d
+    reach = (side + 1) / 2 * (abs(a) + abs(b)) / square
+    left, columns = _blocks((a * x + b * y) / square, reach, factor, width)
+    top, rows = _blocks((a * y - b * x) / square, reach, factor, height)
+    small = np.empty((rows, columns, image.shape[2]), np.uint8)
+    block_means(np.ascontiguousarray(image), left, top, factor, small)
     # pixel centres: full = factor * small + (factor - 1) / 2 + corner
-    shift = np.array([x0, y0]) + (factor - 1) / 2
-    return small, np.column_stack([matrix[:, :2] * factor, matrix[:, 2] + matrix[:, :2] @ shift])
+    x, y = left + (factor - 1) / 2, top + (factor - 1) / 2
+    return small, np.array([[a * factor, -b * factor, c + a * x - b * y], [b * factor, a * factor, d + b * x + a * y]])
+
+
+def _blocks(middle: float, reach: float, factor: int, length: int) -> tuple[int, int]:
+    """Start and number of the blocks of `factor` pixels that cover middle -/+ reach in an axis of the picture."""
+    start = min(max(math.floor(middle - reach) - factor, 0), length - factor)
+    end = min(max(math.ceil(middle + reach) + factor, start + factor), length)
+    return start, (end - start) // factor

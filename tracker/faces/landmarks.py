@@ -5,14 +5,30 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
-import mediapipe as mp
 import numpy as np
 
 from tracker.config import TrackerConfig
 from tracker.types import Face
+
+
+@contextmanager
+def _stand_ins(*names: str) -> Iterator[None]:
+    """Empty modules in the place of those that are not loaded, for as long as the block takes."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update({name: ModuleType(name) for name in absent})
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+with _stand_ins("matplotlib", "matplotlib.pyplot"):  # for MediaPipe's drawing, which is not used here: 1 s to load
+    import mediapipe as mp
 
 MIN_PRESENCE = 0.5
 """The mesh's own threshold; the score of a face that the mesh follows but the detector misses (turned away, say)."""
@@ -23,8 +39,11 @@ SMALL_SIDE = 192
 BORDER = 0.25
 """Share of the side by which a still picture is padded when the face may fill it."""
 
-LANDMARK = np.dtype([("head", "V3"), ("x", "<f4"), ("tag_y", "V1"), ("y", "<f4"), ("tag_z", "V1"), ("z", "<f4")])
-"""A landmark as MediaPipe's NormalizedLandmarkList serialises it, 17 bytes: read at once, not object by object."""
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1, pixels."""
+
+RECORD, FIRST, NEXT = 17, 3, 5
+"""Bytes of a landmark as MediaPipe's NormalizedLandmarkList serialises it, before its x, and from x to y and y to z."""
 BLANK = np.zeros((64, 64, 3), np.uint8)
 """The first picture of a new graph: its threads start, and warn, before it is answered."""
 
@@ -53,7 +72,7 @@ class FaceLandmarker:
             min_tracking_confidence=MIN_PRESENCE,
         )
         self._mesh.process(BLANK)
-        self._scores: list[tuple[np.ndarray, float]] = []
+        self._scores: list[tuple[Box, float]] = []
         self._age = 0
         self._warm = False
 
@@ -87,31 +106,31 @@ class FaceLandmarker:
             seen = cv2.resize(seen, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
         seen = np.ascontiguousarray(seen)
         if self._warm:
-            shapes, scores = self._shapes_and_scores(seen, (width, height))
+            faces = self._faces(seen, (width, height), border)
         else:
             with _native_log_off():
-                shapes, scores = self._shapes_and_scores(seen, (width, height))
-            self._warm = bool(shapes)
-        faces = [_face(shape - (border, border, 0), score) for shape, score in zip(shapes, scores, strict=True)]
+                faces = self._faces(seen, (width, height), border)
+            self._warm = bool(faces)
         return sorted(faces, key=lambda face: -_area(face.box))[: self.config.faces]  # MediaPipe may give one more
 
-    def _shapes_and_scores(self, seen: np.ndarray, size: tuple[int, int]) -> tuple[list[np.ndarray], list[float]]:
-        """Landmarks and score of each face; `size` is the width and height that the landmarks' unit stands for."""
+    def _faces(self, seen: np.ndarray, size: tuple[int, int], border: int) -> list[Face]:
+        """Faces in the pixels of a picture that was padded by `border` to (width, height), then resized to `seen`."""
         meshes = self._mesh.process(seen).multi_face_landmarks or ()
-        shapes = [_landmarks_px(mesh, *size) for mesh in meshes]
-        return shapes, self._score(seen, shapes, size)
+        shapes = [_landmarks_px(mesh, size, border) for mesh in meshes]
+        boxes = [_box(shape) for shape in shapes]
+        found = zip(boxes, shapes, self._score(seen, boxes, size, border), strict=True)
+        return [Face(np.array(box, np.float32), shape, score) for box, shape, score in found]
 
-    def _score(self, seen: np.ndarray, shapes: Sequence[np.ndarray], size: tuple[int, int]) -> list[float]:
-        if not shapes:
+    def _score(self, seen: np.ndarray, boxes: Sequence[Box], size: tuple[int, int], border: int) -> list[float]:
+        if not boxes:
             self._age = 0
             return []
-        if self.still or self._age % SCORE_EVERY == 0 or len(shapes) != len(self._scores):
-            self._scores = _detections(self._detector.process(seen).detections or (), size)
-            self._scores += [(_box(shape), MIN_PRESENCE) for shape in shapes if not _matches(_box(shape), self._scores)]
+        if self.still or self._age % SCORE_EVERY == 0 or len(boxes) != len(self._scores):
+            self._scores = _detections(self._detector.process(seen).detections or (), size, border)
+            self._scores += [(box, MIN_PRESENCE) for box in boxes if not _matches(box, self._scores)]
         self._age += 1
-        matched = [_matches(_box(shape), self._scores) for shape in shapes]
-        scores = [max(found, default=MIN_PRESENCE) for found in matched]
-        self._scores = [(_box(shape), score) for shape, score in zip(shapes, scores, strict=True)]
+        scores = [max(_matches(box, self._scores), default=MIN_PRESENCE) for box in boxes]
+        self._scores = list(zip(boxes, scores, strict=True))
         return scores
 
 
@@ -125,39 +144,41 @@ def _still_scale(image: np.ndarray, side: int) -> float:
     )
 
 
-def _landmarks_px(mesh: Any, width: int, height: int) -> np.ndarray:
-    """(L, 3) pixels, read from the message's bytes: a field for each point that holds x, y and z as tagged floats."""
-    records = np.frombuffer(mesh.SerializeToString(), LANDMARK)
-    return np.stack([records["x"] * width, records["y"] * height, records["z"] * width], axis=1)
+def _landmarks_px(mesh: Any, size: tuple[int, int], border: int) -> np.ndarray:
+    """(L, 3) float32 pixels, read from the message's bytes at once: x, y and z of each point, tagged floats."""
+    width, height = size
+    data = mesh.SerializeToString()
+    shares: np.ndarray = np.ndarray((len(data) // RECORD, 3), "<f4", data, FIRST, (RECORD, NEXT))
+    landmarks = shares * np.array([width, height, width], np.float32)
+    return landmarks - np.array([border, border, 0], np.float32) if border else landmarks
 
 
-def _box(landmarks: np.ndarray) -> np.ndarray:
-    return np.concatenate([landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)]).astype(np.float32)
+def _box(landmarks: np.ndarray) -> Box:
+    (x0, y0, _), (x1, y1, _) = landmarks.min(axis=0).tolist(), landmarks.max(axis=0).tolist()
+    return x0, y0, x1, y1
 
 
 def _area(box: np.ndarray) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
+    x0, y0, x1, y1 = box.tolist()
+    return (x1 - x0) * (y1 - y0)
 
 
-def _face(landmarks: np.ndarray, score: float) -> Face:
-    return Face(box=_box(landmarks), landmarks=landmarks.astype(np.float32), score=score)
-
-
-def _detections(detections: Any, size: tuple[int, int]) -> list[tuple[np.ndarray, float]]:
-    """Box and score of each face that the detector found, in pixels of a picture of (width, height)."""
+def _detections(detections: Any, size: tuple[int, int], border: int) -> list[tuple[Box, float]]:
+    """Box and score of each face that the detector found, in pixels of a picture as _faces() has it."""
     width, height = size
     found = []
     for detection in detections:
         r = detection.location_data.relative_bounding_box
-        box = np.array([r.xmin * width, r.ymin * height, (r.xmin + r.width) * width, (r.ymin + r.height) * height])
-        found.append((box.astype(np.float32), min(1.0, float(detection.score[0]))))
+        x, y = r.xmin * width - border, r.ymin * height - border
+        found.append(((x, y, x + r.width * width, y + r.height * height), min(1.0, float(detection.score[0]))))
     return found
 
 
-def _matches(box: np.ndarray, known: Sequence[tuple[np.ndarray, float]]) -> list[float]:
+def _matches(box: Box, known: Sequence[tuple[Box, float]]) -> list[float]:
     """Scores of the known boxes whose middle lies in the box."""
-    middles = [((other[:2] + other[2:]) / 2, score) for other, score in known]
-    return [score for middle, score in middles if (middle >= box[:2]).all() and (middle <= box[2:]).all()]
+    x0, y0, x1, y1 = box
+    middles = [((left + right) / 2, (top + bottom) / 2, score) for (left, top, right, bottom), score in known]
+    return [score for x, y, score in middles if x0 <= x <= x1 and y0 <= y <= y1]
 
 
 @contextmanager

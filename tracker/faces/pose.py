@@ -1,9 +1,13 @@
 """How the head is turned, from the mesh's three-dimensional landmarks."""
 
+import math
+
 import numpy as np
 
-RIGHT_EYE, LEFT_EYE, FOREHEAD, CHIN = 33, 263, 10, 152
-"""Mesh points that span the head's axes: the outer corners of the subject's eyes, the hairline, the chin."""
+AXES = np.array([33, 263, 10, 152])
+"""Mesh points that span the head's axes: the outer corners of the subject's right and left eye, hairline and chin."""
+
+Vector = tuple[float, float, float]
 
 
 def head_pose(landmarks: np.ndarray) -> np.ndarray:
@@ -13,21 +17,28 @@ def head_pose(landmarks: np.ndarray) -> np.ndarray:
     positive Ry turns to the subject's right (the picture's left), positive Rz tilts clockwise in the picture. At zero
     the eye line and the line from hairline to chin lie in the picture's plane. Angles are to the line of sight.
     """
-    axes = head_axes(landmarks)
-    x = np.arctan2(-axes[1, 2], axes[2, 2])
-    y = np.arcsin(np.clip(axes[0, 2], -1.0, 1.0))
-    z = np.arctan2(-axes[0, 1], axes[0, 0])
-    return np.array([x, y, z], np.float32)
+    right, down, back = head_axes(landmarks)
+    x, z = math.atan2(-back[1], back[2]), math.atan2(-down[0], right[0])
+    return np.array([x, math.asin(max(-1.0, min(back[0], 1.0))), z], np.float32)
 
 
-def head_axes(landmarks: np.ndarray) -> np.ndarray:
-    """Rotation matrix (3, 3) float64; its columns point to the subject's left, the chin and the back of the head."""
-    points = landmarks[[RIGHT_EYE, LEFT_EYE, FOREHEAD, CHIN]].astype(np.float64)
-    right = _unit(points[1] - points[0])
-    profile = points[3] - points[2]
-    down = _unit(profile - (profile @ right) * right)
-    return np.column_stack([right, down, np.cross(right, down)])
+def head_axes(landmarks: np.ndarray) -> tuple[Vector, Vector, Vector]:
+    """Unit vectors to the subject's left, the chin and the back of the head: the columns of the head's rotation."""
+    right_eye, left_eye, forehead, chin = landmarks[AXES].tolist()
+    right, profile = _unit(_between(right_eye, left_eye)), _between(forehead, chin)
+    along = sum(p * r for p, r in zip(profile, right, strict=True))
+    down = _unit((profile[0] - along * right[0], profile[1] - along * right[1], profile[2] - along * right[2]))
+    return right, down, _cross(right, down)
 
 
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / max(float(np.linalg.norm(vector)), 1e-9)
+def _between(a: Vector, b: Vector) -> Vector:
+    return b[0] - a[0], b[1] - a[1], b[2] - a[2]
+
+
+def _cross(a: Vector, b: Vector) -> Vector:
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+def _unit(vector: Vector) -> Vector:
+    length = max(math.hypot(*vector), 1e-9)
+    return vector[0] / length, vector[1] / length, vector[2] / length

@@ -1,5 +1,7 @@
 """How fit a face's picture is for measuring: its size, light, sharpness and turn."""
 
+import math
+
 import cv2
 import numpy as np
 
@@ -16,7 +18,7 @@ def picture_quality(crop: np.ndarray, box: np.ndarray, pose: np.ndarray, limits:
 
     Half of the worst of the four margins: below PASSABLE a limit is passed; 1 is twice as good as every limit asks.
     """
-    return float(np.clip(PASSABLE * margins(crop, box, pose, limits).min(), 0.0, 1.0))
+    return min(PASSABLE * min(margins(crop, box, pose, limits)), 1.0)
 
 
 def is_low_quality(quality: float) -> bool:
@@ -24,23 +26,22 @@ def is_low_quality(quality: float) -> bool:
     return quality < PASSABLE
 
 
-def margins(crop: np.ndarray, box: np.ndarray, pose: np.ndarray, limits: QualityLimits) -> np.ndarray:
-    """Size, brightness, sharpness and turn (4,), each as how many times better it is than its limit."""
+def margins(crop: np.ndarray, box: np.ndarray, pose: np.ndarray, limits: QualityLimits) -> list[float]:
+    """Size, brightness, sharpness and turn, each as how many times better it is than its limit; none is below 0."""
     grey = _grey(crop)
-    turn = np.degrees(np.abs(pose[:2]).max())
-    return np.array(
-        [
-            (box[2:] - box[:2]).min() / limits.min_size_px,
-            grey.mean() / limits.min_brightness,
-            sharpness(grey) / limits.min_sharpness,
-            limits.max_turn_deg / max(float(turn), 1e-6),
-        ]
-    )
+    (x0, y0, x1, y1), (x, y, _) = box.tolist(), pose.tolist()
+    return [
+        max(0.0, min(x1 - x0, y1 - y0)) / limits.min_size_px,
+        cv2.mean(grey)[0] / limits.min_brightness,
+        sharpness(grey) / limits.min_sharpness,
+        limits.max_turn_deg / max(math.degrees(max(abs(x), abs(y))), 1e-6),
+    ]
 
 
 def sharpness(grey: np.ndarray) -> float:
     """Standard deviation of the Laplacian of a grey crop (S, S) uint8, grey levels."""
-    return float(cv2.Laplacian(grey, cv2.CV_32F).std())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    return float(deviation[0, 0])
 
 
 def _grey(crop: np.ndarray) -> np.ndarray:

@@ -69,8 +69,7 @@ RELATIVE: tuple[Column, ...] = (Column("valence_rel", "float", 6), Column("arous
 EXTRAS: dict[Extra, tuple[Column, ...]] = {"attention": ATTENTION, "relative": RELATIVE}
 """Further columns, by one name in every convention, behind the others: so those stand where they always do."""
 
-DECIMALS: dict[str, int] = {column.name: column.decimals for column in COLUMNS if column.kind == "float"}
-EMPTY: Row = {column.name: None for column in COLUMNS}
+DECIMALS = [column.decimals if column.kind == "float" else None for column in COLUMNS]
 
 
 def column_names(columns: Columns) -> tuple[str, ...]:
@@ -93,63 +92,64 @@ def rows(tracked: TrackedFrame, columns: Columns = "affect", extras: Sequence[Co
 
     extras, such as RELATIVE or ATTENTION, follow behind the others; those of ATTENTION are lists of n floats.
     """
-    frame: Row = {
-        "frame": tracked.frame.index + first_frame(columns),
-        "timestamp": tracked.frame.time,
-        "confidence": 0.0,
-        "success": 0,
-        "status": "no_face",
-    }
-    measured = zip(tracked.faces, tracked.samples, strict=True)
-    found = [{**EMPTY, **frame, **_face(face), **_sample(sample)} for face, sample in measured]
-    names = column_names(columns)
-    table = [dict(zip(names, _rounded(row), strict=True)) for row in found or [{**EMPTY, **frame}]]
+    names = [*column_names(columns), *(column.name for column in extras)]
+    return [dict(zip(names, values, strict=True)) for values in _table(tracked, columns, extras)]
+
+
+def _table(tracked: TrackedFrame, columns: Columns, extras: Sequence[Column]) -> list[list[Any]]:
+    """The values of one frame's rows, in the order of COLUMNS, and those of the extras."""
+    start = tracked.frame.index + first_frame(columns), tracked.frame.time
+    faces = zip(tracked.faces, tracked.samples, strict=True)
+    table = [_rounded(_values(*start, face, sample)) for face, sample in faces] or [_rounded(_nothing(*start))]
     if not extras:
         return table
-    return [{**row, **_extra(sample, extras)} for row, sample in zip(table, tracked.samples or [None], strict=True)]
+    samples = tracked.samples or [None]
+    return [row + [_extra(s, each) for each in extras] for row, s in zip(table, samples, strict=True)]
 
 
-def _face(face: Face) -> Row:
+def _nothing(index: int, time: float) -> list[Any]:
+    values = [index, None, time, 0.0, 0, "no_face"]
+    return values + [None] * (len(COLUMNS) - len(values))
+
+
+def _values(index: int, time: float, face: Face, sample: AffectSample) -> list[Any]:
+    """In the order of COLUMNS."""
     x0, y0, x1, y1 = face.box.tolist()
-    return {
-        "FaceRectX": x0,
-        "FaceRectY": y0,
-        "FaceRectWidth": x1 - x0,
-        "FaceRectHeight": y1 - y0,
-        "FaceScore": face.score,
-    }
+    quadrant = sample.quadrant.tolist()
+    return [
+        index,
+        sample.track_id,
+        time,
+        sample.confidence,
+        1,
+        sample.status,
+        sample.valence,
+        sample.arousal,
+        sample.valence_frame,
+        sample.arousal_frame,
+        sample.valence_smooth,
+        sample.arousal_smooth,
+        QUADRANTS[quadrant.index(max(quadrant))],
+        *quadrant,
+        x0,
+        y0,
+        x1 - x0,
+        y1 - y0,
+        face.score,
+        *sample.pose.tolist(),
+    ]
 
 
-def _sample(sample: AffectSample) -> Row:
-    return {
-        "face_id": sample.track_id,
-        "confidence": sample.confidence,
-        "success": 1,
-        "status": sample.status,
-        "valence": sample.valence,
-        "arousal": sample.arousal,
-        "valence_frame": sample.valence_frame,
-        "arousal_frame": sample.arousal_frame,
-        "valence_smooth": sample.valence_smooth,
-        "arousal_smooth": sample.arousal_smooth,
-        "quadrant": QUADRANTS[int(sample.quadrant.argmax())],
-        **dict(zip((f"q_{quadrant}" for quadrant in QUADRANTS), sample.quadrant.tolist(), strict=True)),
-        **dict(zip(("pose_Rx", "pose_Ry", "pose_Rz"), sample.pose.tolist(), strict=True)),
-    }
-
-
-def _extra(sample: AffectSample | None, extras: Sequence[Column]) -> Row:
-    return {column.name: _value(getattr(sample, column.name, None), column.decimals) for column in extras}
-
-
-def _value(value: np.ndarray | float | None, decimals: int) -> list[float | None] | float | None:
+def _extra(sample: AffectSample | None, column: Column) -> list[float | None] | float | None:
+    value = getattr(sample, column.name, None)
     if isinstance(value, np.ndarray):
-        return [_round(each, decimals) for each in value.tolist()]
-    return _round(value, decimals)
+        return [_round(each, column.decimals) for each in value.tolist()]
+    return _round(value, column.decimals)
 
 
-def _rounded(row: Row) -> list[Any]:
-    return [_round(value, DECIMALS[name]) if name in DECIMALS else value for name, value in row.items()]
+def _rounded(values: list[Any]) -> list[Any]:
+    places = zip(values, DECIMALS, strict=True)
+    return [value if decimals is None else _round(value, decimals) for value, decimals in places]
 
 
 def _round(value: float | None, decimals: int) -> float | None:
@@ -173,7 +173,7 @@ class CsvSink(Sink):
 
     def write(self, tracked: TrackedFrame) -> None:
         """Add the rows of one frame; they are in the file when this returns."""
-        self._output.write(csv_lines([row.values() for row in rows(tracked, *self._choices)]))
+        self._output.write(csv_lines(_table(tracked, *self._choices)))
 
     def finish(self) -> None:
         """Give the file its name."""
