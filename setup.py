@@ -40,12 +40,13 @@ setup(
         "python-osc>=1.9",
     ],
     extras_require={
-        "train": ["tensorboard>=2.14,<2.19", "scikit-learn>=1.4"],
+        "train": ["tensorboard>=2.14,<2.19", "scikit-learn>=1.4", "joblib>=1.3"],
         "lsl": ["pylsl>=1.17.6"],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.5",
             "scikit-learn>=1.4",
+            "joblib>=1.3",
             "psutil>=5.9",
             "ruff==0.17.*",
             "mypy>=1.13",

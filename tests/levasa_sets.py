@@ -19,7 +19,7 @@ from train.levasa.tasks.study import Study
 from train.prepared import SPLITS, Prepared, open_prepared
 
 TINY = LevasaConfig(size=TEMPLATE.size, channels=1, widths=(4, 4, 8), hidden=(16, 8), latent=4, heads="none")
-QUICK = TasksConfig(faces=150, rounds=60, mlp_epochs=20, mlp_width=8, map_faces=6, shown=9, tree_leaf=5)
+QUICK = TasksConfig(faces=150, processes=1, rounds=60, mlp_epochs=20, mlp_width=8, map_faces=6, shown=9, tree_leaf=5)
 LABELS = LabelsConfig()
 TRAIN, TEST = 200, 120
 

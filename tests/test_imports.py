@@ -87,7 +87,7 @@ RULES = [
     Rule(
         r"train(\..+)?",
         rf"train(\..+)?|nets\..+|{SHARED_WITH_TRAINING}",
-        ("torch", "cv2", "tqdm", "click", "scipy", "sklearn", "safetensors", "matplotlib"),
+        ("torch", "cv2", "tqdm", "click", "scipy", "sklearn", "joblib", "safetensors", "matplotlib"),
         late=rf"train\..+|nets\..+|{SHARED_WITH_TRAINING}",
     ),
     Rule(

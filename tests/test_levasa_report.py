@@ -25,7 +25,16 @@ from train.levasa.tasks.tables import Table
 from train.prepared import open_prepared
 
 ROOT = Path(__file__).parents[1]
-QUICK = ["faces=120", "rounds=40", "mlp_epochs=10", "mlp_width=4", "map_faces=5", "shown=5", "perplexity=8"]
+QUICK = [
+    "faces=120",
+    "processes=1",
+    "rounds=40",
+    "mlp_epochs=10",
+    "mlp_width=4",
+    "map_faces=5",
+    "shown=5",
+    "perplexity=8",
+]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,15 @@ SYSTEM_PACKAGES = {
 }
 """Debian's packages with the system libraries that OpenCV, MediaPipe, PyTorch and numba link to."""
 
-EXTRAS = {"scipy": "train", "sklearn": "train", "pandas": "test", "psutil": "test", "pytest": "test", "pylsl": "lsl"}
+EXTRAS = {
+    "scipy": "train",
+    "sklearn": "train",
+    "joblib": "train",
+    "pandas": "test",
+    "psutil": "test",
+    "pytest": "test",
+    "pylsl": "lsl",
+}
 """The extra of affect-tracker that brings an optional Python package."""
 
 OWN_PACKAGES = ("tracker", "nets", "train", "benchmarks")

@@ -26,6 +26,8 @@ class TasksConfig:
     """Training faces, drawn at random, on which classifiers and regressors are fitted; fewer where there are fewer."""
     seed: int = 0
     """Of that draw, of what is random in the fits and in t-SNE, and of the resamples."""
+    processes: int = 2
+    """In which classifiers and regressors are fitted."""
     rounds: int = 1000
     """Resamples of the test faces behind a 95 % interval."""
     tree_leaf: int = 20

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from train.levasa.tasks.alignment import levels
@@ -66,12 +67,14 @@ def latents(study: Study, *places: int) -> Inputs:
 
 def read(study: Study, inputs: Inputs, target: np.ndarray, probes: Mapping[str, Probe]) -> dict[str, list[np.ndarray]]:
     """What each probe, taught the target (M,), answers for the test faces, (N,), by who says what it reads."""
-    jobs = [(name, probe) for name in inputs for probe in probes.values()]
-    said: dict[str, list[np.ndarray]] = {name: [] for name in inputs}
-    for name, probe in tqdm(jobs, "fitting", unit="fit", leave=False):
-        taught, test = inputs[name]
-        said[name].append(predicted(probe(study.config), (taught, target), test))
-    return said
+    jobs = [
+        delayed(predicted)(probe(study.config), (taught, target), test)
+        for taught, test in inputs.values()
+        for probe in probes.values()
+    ]
+    said = Parallel(study.config.processes, return_as="generator")(jobs)
+    answers = iter(list(tqdm(said, "fitting", len(jobs), unit="fit", leave=False)))
+    return {name: [next(answers) for _ in probes] for name in inputs}
 
 
 def _regressed(study: Study, questions: Questions) -> Outcome:
