@@ -30,6 +30,7 @@ COMMANDS = {
     "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),
     "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),
     "prepare": Entry("train.prepare:prepare", "Turn a data set into aligned crops for training."),
+    "synth": Entry("train.synthetic:synth", "Make synthetic faces and clips whose truth is known."),
     "train": Entry("train.command:train", "Train a model."),
     "bench": Entry("benchmarks.command:bench", "Measure speed and memory, and what got slower."),
 }

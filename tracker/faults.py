@@ -18,6 +18,7 @@ SYSTEM_PACKAGES = {
 """Debian's packages with the system libraries that OpenCV, MediaPipe, PyTorch and numba link to."""
 
 EXTRAS = {"scipy": "train", "sklearn": "test", "pandas": "test", "psutil": "test", "pytest": "test", "pylsl": "lsl"}
+EXTRAS |= dict.fromkeys(("anny", "pyvista", "vtkmodules"), "synthetic")
 """The extra of affect-tracker that brings an optional Python package."""
 
 OWN_PACKAGES = ("tracker", "nets", "train", "benchmarks")

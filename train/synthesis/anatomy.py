@@ -1,7 +1,7 @@
 """Where things are on the head: 83 landmarks at fixed vertices of MakeHuman's base mesh, and what MediaPipe calls them.
 
 The eyes', mouth's and nose's points are vertices of their edges. Brows and jaw have no edge on a mesh: their vertices
-were chosen where MediaPipe's mesh lies on the mean neutral head, and the brows are drawn through them.
+were chosen where MediaPipe's mesh lies on average on the first drawn heads, and the brows are drawn through them.
 """
 
 from typing import NamedTuple
@@ -26,9 +26,9 @@ PAIRS = {
     "eye corners": ((33, 6783, 263, 13379), (133, 4870, 362, 11488)),
     "lids": ((160, 6, 387, 6790), (159, 1, 386, 6785), (158, 54, 385, 6838),
              (153, 6771, 380, 13367), (145, 1069, 374, 7761), (144, 1068, 373, 7760)),
-    "brows": ((70, 211, 300, 6986), (63, 207, 293, 6982), (105, 206, 334, 6981), (66, 177, 296, 6953),
-              (107, 209, 336, 6984), (46, 160, 276, 6938), (53, 173, 283, 6949), (52, 170, 282, 6946),
-              (65, 155, 295, 6933), (55, 166, 285, 6943)),
+    "brows": ((70, 255, 300, 7024), (63, 225, 293, 6999), (105, 224, 334, 6998), (66, 205, 296, 6980),
+              (107, 208, 336, 6983), (46, 212, 276, 6987), (53, 207, 283, 6982), (52, 176, 282, 6952),
+              (65, 177, 295, 6953), (55, 209, 285, 6984)),
     "nose": ((98, 358, 327, 7119), (64, 337, 294, 7099)),
     "lips": ((40, 447, 270, 7207), (37, 456, 267, 7215), (84, 490, 314, 7245), (91, 477, 321, 7232),
              (78, 413, 308, 7173), (81, 459, 311, 7218), (178, 470, 402, 7226)),

@@ -24,7 +24,11 @@ AT_REST = {"eyeWideLeft": 0.1, "eyeWideRight": 0.1, "mouthSmileLeft": 0.1, "mout
 """MakeHuman's heads hang their lids and the corners of their mouths a little; these actions are added to every face."""
 BALLS = ("body", "helper-l-eye", "helper-r-eye")
 """Parts whose own faces are not drawn as they are."""
-TEETH, TONGUE, DEEP, WET = (236, 226, 210), (150, 70, 70), (52, 14, 14), (150, 86, 80)
+SET_BACK_M = {"helper-upper-teeth": 0.003, "helper-lower-teeth": 0.004, "helper-tongue": 0.009}
+NARROW, DARK_M = 0.8, 0.022
+"""Teeth and tongue do not follow a mouth's own shape: they are set back, and made narrower, so that none comes through;
+so far behind the foremost tooth the mouth is dark."""
+TEETH, TONGUE, DEEP, WET = (236, 226, 210), (118, 50, 50), (44, 12, 12), (150, 86, 80)
 
 
 @dataclass(frozen=True)
@@ -80,14 +84,19 @@ class Figure:
 class Extra:
     """A part that is a mesh of its own: teeth, tongue, lashes."""
 
-    def __init__(self, faces: np.ndarray) -> None:
+    def __init__(self, faces: np.ndarray, set_back_m: float = 0.0) -> None:
+        self._set_back = np.array([0, set_back_m, 0], np.float32)
+        self._narrow = np.array([NARROW if set_back_m else 1.0, 1, 1], np.float32)
         self._used, own = np.unique(faces, return_inverse=True)
         self._surface = Surface.over(own.reshape(-1, 4), len(self._used))
 
     def mesh(self, coarse: np.ndarray, colour: np.ndarray, gloss: tuple[float, float], opacity: float = 1.0) -> Mesh:
         """In one colour (3,), where the head's vertices (V, 3) are."""
-        points = self._surface.points(coarse[self._used])
-        colours = _bytes(np.tile(colour, (len(points), 1)))
+        own = coarse[self._used]
+        middle = own.mean(axis=0)
+        points = self._surface.points(middle + self._narrow * (own - middle) + self._set_back)
+        behind = np.clip((points[:, 1:2] - points[:, 1].min()) / DARK_M, 0, 1) if self._set_back.any() else 0.0
+        colours = _bytes(np.tile(colour, (len(points), 1)) * (1 - 0.8 * behind))
         return Mesh(points, self._surface.faces, self._surface.normals(points), colours, gloss=gloss, opacity=opacity)
 
 
@@ -111,7 +120,7 @@ class Anatomist:
             "mouth": self.surface.faces[fine == "mouth"],
             "sockets": self.surface.faces[fine == "socket"],
         }
-        self.extras = {name: Extra(faces) for name, faces in head.faces.items() if name not in BALLS}
+        self.extras = {name: Extra(faces, SET_BACK_M.get(name, 0.0)) for name, faces in head.faces.items() if name not in BALLS}
         self.at_rest = np.array([AT_REST.get(name, 0.0) for name in head.action_names])
         self.worn = worn(self.mean)[:, None]
 
@@ -153,7 +162,7 @@ class Sitter:
     def _inside(self, points: np.ndarray, normals: np.ndarray, coarse: np.ndarray) -> dict[str, Mesh]:
         """Mouth, lid margins, teeth, tongue and lashes."""
         shared = self.shared
-        depth = np.clip((shared.mean[:, 1] + 0.024) / 0.02, 0, 1)[:, None]
+        depth = np.clip((shared.mean[:, 1] + 0.026) / 0.011, 0, 1)[:, None]
         inner = (1 - depth) * self.person.lips * 0.8 + depth * np.array(DEEP)
         rim = 0.6 * np.array(WET) + 0.3 * self.person.skin
         meshes = {

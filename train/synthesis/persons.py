@@ -73,11 +73,11 @@ def draw_person(seed: int, index: int, actions: int = 52) -> Person:
     weight = float(np.clip(rng.normal(0.5, 0.16), 0.1, 0.9))
     changes = _changes(rng)
     tone = float(np.clip(shapes @ [SHAPE_TONES[name] for name in SHAPES] + rng.normal(0, 0.16), 0, 1))
-    skin = _between(SKIN_TONES, tone) * rng.normal(1, 0.03) + rng.normal(0, 4, 3)
+    skin = _between(SKIN_TONES, tone) * rng.normal(1, 0.03) + rng.normal(0, 2.5, 3)
     return Person(
         index, seed, shapes, female, age, weight, changes, tone, skin.clip(20, 250),
         lips=_lips(rng, skin, female), iris=_iris(rng, tone), hair=_hair(rng, tone, age), style=_style(rng, female, age),
-        beard=float(rng.random() ** 1.5) * (female < 0.5), gains=_gains(rng, actions), cloth=rng.uniform(25, 215, 3),
+        beard=float(rng.random() ** 1.5) * (female < 0.5), gains=_gains(rng, actions), cloth=_cloth(rng),
     )  # fmt: skip
 
 
@@ -129,6 +129,11 @@ def _style(rng: np.random.Generator, female: float, age: float) -> str:
     shares = np.array(LIKELY["female" if female >= 0.5 else "male"])
     shares = shares + np.array([0.25 * age * (female < 0.5), 0, 0, 0, 0])
     return STYLES[rng.choice(len(STYLES), p=shares / shares.sum())]
+
+
+def _cloth(rng: np.random.Generator) -> np.ndarray:
+    colour = rng.uniform(25, 215, 3)
+    return colour.mean() + 0.5 * (colour - colour.mean())
 
 
 def _gains(rng: np.random.Generator, actions: int) -> np.ndarray:

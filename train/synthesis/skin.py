@@ -179,13 +179,13 @@ def _brows(image: np.ndarray, person: Person, places: SkinMap, rng: np.random.Ge
         taper = thick * np.interp(np.linspace(0, 1, 100), [0, 0.35, 1], [0.35, 1, 1.1])[:, None]
         middle = (top + bottom) / 2
         _hairs(share, middle + taper * (top - middle), middle + taper * (bottom - middle), places.unit, rng)
-    colour = 0.25 * person.skin + 0.75 * np.minimum(person.hair, 0.6 * person.skin)
+    colour = 0.15 * person.skin + 0.85 * np.minimum(person.hair, 0.55 * person.skin)
     _mix(image, colour, cv2.GaussianBlur(share, (0, 0), 0.8).clip(0, 0.9))
 
 
 def _hairs(share: np.ndarray, top: np.ndarray, bottom: np.ndarray, unit: float, rng: np.random.Generator) -> None:
     """Draw hairs between two curves (100, 2) that run from the outer end to the inner one; unit: pixels of a mm."""
-    share += 0.35 * area(np.concatenate([top, bottom[::-1]]), 1.0 * unit)
+    share += 0.45 * area(np.concatenate([top, bottom[::-1]]), 1.0 * unit)
     count = int(rng.uniform(140, 240))
     for place, across, length in zip(rng.random(count), rng.random(count), rng.uniform(2.5, 5, count), strict=True):
         at = int(place * 99)
