@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracker.config import default_of
-from train.synthesis.protocol import SIX, SetConfig
+from train.synthesis.config import SIX, ClipConfig, Liveliness, SetConfig
 
 PROCESSES = click.option(
     "--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes; one a core."
@@ -49,6 +49,42 @@ def make_set(out: Path, expressions: str, workers: int, resume: bool, **settings
         f"{manifest['pictures']} pictures of {config.persons} persons in {time.monotonic() - start:.0f} s,"
         f" sha256 of their pixels {manifest['sha256_of_pixels'][:16]}\nwrote {out}"
     )
+
+
+@synth.command("clips")
+@OUT
+@click.option("--trace", "traces", type=Path, multiple=True, help="A CSV with time, valence, arousal; again for more.")
+@click.option("--count", type=click.IntRange(1, 10_000), help="Clips, a person each.  [default: 10, or one a trace]")
+@click.option("--seconds", type=click.FloatRange(1, 3600), default=default_of(ClipConfig, "seconds"), show_default=True,
+              help="Of a made trace.")  # fmt: skip
+@click.option("--rate", "rate_hz", type=click.FloatRange(1, 120), default=default_of(ClipConfig, "rate_hz"),
+              show_default=True, help="Frames a second.")  # fmt: skip
+@click.option("--size", type=click.IntRange(64, 2048), default=default_of(ClipConfig, "size"), show_default=True,
+              help="Pixels of a side.")  # fmt: skip
+@click.option("--blinks", type=click.FloatRange(0, 3), default=default_of(Liveliness, "blinks"), show_default=True,
+              help="0 none, 1 as people do.")  # fmt: skip
+@click.option("--speech", type=click.FloatRange(0, 1), default=default_of(Liveliness, "speech"), show_default=True,
+              help="Share of the time in which the mouth moves as if it spoke.")  # fmt: skip
+@click.option("--head", type=click.FloatRange(0, 3), default=default_of(Liveliness, "head"), show_default=True,
+              help="Movement of the head; 0 none.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=default_of(ClipConfig, "seed"), show_default=True)
+@PROCESSES
+@RESUME
+def make_clips(out: Path, traces: tuple[Path, ...], count: int | None, workers: int, resume: bool, **settings: Any) -> None:
+    """Videos of faces that follow a trace of valence and arousal, and blink, speak and move their heads beside it.
+
+    Writes OUT/clip-NNN.mp4, their landmarks, table.csv with the truth of every frame, and set.json.
+    """
+    from train.synthesis import clips
+    from train.synthesis.tracks import read_trace
+
+    lively = Liveliness(*(settings.pop(name) for name in ("blinks", "speech", "head")))
+    config = ClipConfig(count=count or len(traces) or default_of(ClipConfig, "count"), lively=lively, **settings)
+    read = tuple(read_trace(file, config.rate_hz) for file in traces)
+    manifest = clips.make_clips(out, config, read, workers, resume)
+    for name, way in manifest["beyond_reach"].items():
+        click.echo(f"{name}: its trace goes beyond what a face can show by up to {way:.2f}; its truth is what is shown")
+    click.echo(f"{config.count} clips, {manifest['frames']} frames\nwrote {out}")
 
 
 @synth.command("check")

@@ -54,6 +54,7 @@ QUIET: Mapping[str, Mapping[int, float]] = {
 """Faces of low arousal, which the six lack; for clips alone, and of our making."""
 QUIET_CENTRES = {"calm": (0.6, -0.6), "tired": (0.0, -0.8)}
 """Valence and arousal, about where Russell (1980) places "calm" and "tired"."""
+SHOWN = {**EXPRESSIONS, **QUIET}
 PLACES = {name: tuple(CENTRES[EMOTIONS.index(name)].tolist()) for name in EXPRESSIONS} | QUIET_CENTRES
 """Valence and arousal of every expression at its highest degree."""
 
@@ -61,7 +62,7 @@ PLACES = {name: tuple(CENTRES[EMOTIONS.index(name)].tolist()) for name in EXPRES
 def units_of(expression: str) -> Mapping[int, float]:
     """The action units of an expression at its highest degree; UsageError for one that is not in the table."""
     try:
-        return {**EXPRESSIONS, **QUIET}[expression]
+        return EXPRESSIONS[expression]
     except KeyError as error:
         raise UsageError(f"no expression {expression!r} in the table; expected {', '.join(EXPRESSIONS)}") from error
 

@@ -1,10 +1,9 @@
 """What a face does beside its expression: blinks, speech, turns of the head, looks. Curves over time, from a seed."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from train.clips.camera import wander
+from train.synthesis.config import Liveliness
 
 BLINKS_HZ = 0.28
 """About 17 a minute: Bentivoglio et al. 1997."""
@@ -28,16 +27,6 @@ VISEMES = {
     "mouthUpperUpRight": (0.0, 0.2),
 }
 """Least and most of each action in a syllable."""
-
-
-@dataclass(frozen=True)
-class Liveliness:
-    """How much of each there is: 0 none, 1 as people do."""
-
-    blinks: float = 1.0
-    speech: float = 0.5
-    """Share of the clips' time that is spoken through, at 1 all of it but the pauses."""
-    head: float = 0.6
 
 
 def blinks(rng: np.random.Generator, time: np.ndarray, amount: float = 1.0) -> np.ndarray:

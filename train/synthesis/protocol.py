@@ -1,48 +1,22 @@
 """What a set holds: BU-3DFE's protocol (Yin et al. 2006), persons by expressions by degrees, and neutral faces."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 
-from tracker.errors import UsageError
-from train.synthesis.expressions import DEGREES, EXPRESSIONS, actions_of, affect_of, units_of
+from train.synthesis.config import SIX, SetConfig
+from train.synthesis.expressions import DEGREES, actions_of, affect_of, units_of
 from train.synthesis.figure import Attitude
 from train.synthesis.persons import Person, draw_person
 from train.synthesis.scene import Scene, draw_scene
 
-SIX = tuple(name for name in EXPRESSIONS if name != "neutral")
 SHARES = {"validation": 0.1, "test": 0.1}
 """Of the persons; the others train."""
-PERSON, SCENE, PICTURE = 0, 10, 11
+SCENE, PICTURE = 10, 11
 """Streams of random numbers that follow from a seed and a person."""
 STRENGTH_SPREAD = 0.06
 """Standard deviation by which a facial action differs from picture to picture, of its strength."""
-
-
-@dataclass(frozen=True)
-class SetConfig:
-    """Everything that decides a set's pictures."""
-
-    persons: int = 100
-    expressions: tuple[str, ...] = SIX
-    """Each in four degrees; every person is also seen neutral."""
-    size: int = 256
-    """Pixels of a side."""
-    turn_degrees: float = 6.0
-    """Standard deviation of the head's turn; nod and tilt have half of it."""
-    seed: int = 5230
-
-    def __post_init__(self) -> None:
-        for name in self.expressions:
-            units_of(name)
-        if "neutral" in self.expressions or len(set(self.expressions)) < len(self.expressions):
-            raise UsageError(f"expressions are {', '.join(self.expressions)}; expected each once, and not neutral")
-
-    def card(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return asdict(self) | {"expressions": list(self.expressions)}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pyvista
 from pyvista.plotting.tools import supports_open_gl
+from vtkmodules.vtkCommonCore import vtkLogger
 
 from tracker.errors import UsageError
 from train.synthesis.figure import Figure, Mesh, Strands
@@ -24,6 +25,7 @@ class Renderer:
     """Draws square pictures of one size. UsageError where nothing can draw."""
 
     def __init__(self, size: int) -> None:
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)  # it warns that there is no window
         if not supports_open_gl():
             raise UsageError(NO_BACKEND)
         self.size = size

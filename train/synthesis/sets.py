@@ -14,8 +14,9 @@ import numpy as np
 
 from nets.files import write_whole
 from train.synthesis.anatomy import LANDMARKS
-from train.synthesis.expressions import DEGREES, EXPRESSIONS, PLACES
-from train.synthesis.protocol import Picture, SetConfig, attitude_of, person_of, pictures_of, scene_of, splits_of
+from train.synthesis.config import SetConfig
+from train.synthesis.expressions import DEGREES, EXPRESSIONS, PLACES, units_of
+from train.synthesis.protocol import Picture, attitude_of, person_of, pictures_of, scene_of, splits_of
 from train.synthesis.works import Open, begin, do, packed, tidy, unpacked, write_picture, writing
 
 NAME = "synthetic faces"
@@ -56,8 +57,10 @@ def open_studio(size: int) -> Any:
 def make_set(out: Path, config: SetConfig, workers: int = 2, resume: bool = False, studio: Open | None = None) -> dict[str, Any]:
     """Write a set and return its manifest, set.json, which is written last.
 
-    UsageError: `out` holds something else, or a package is missing; SinkError: it cannot be written.
+    UsageError: an expression is not in the table, `out` holds something else, a package is missing; SinkError: it cannot be written.
     """
+    for name in config.expressions:
+        units_of(name)
     begin(out, {"name": NAME, "settings": config.card()}, resume)
     manifest = out / MANIFEST
     if not manifest.is_file():
