@@ -76,6 +76,12 @@ RULES = [
     Rule(r"tracker\.faces", "-"),
     Rule(r"nets(\..+)?", r"nets\..+", ("torch", "safetensors", "onnxruntime")),
     Rule(
+        r"train\.synthesis\..+",
+        rf"train(\..+)?|nets\..+|{SHARED_WITH_TRAINING}",
+        ("torch", "cv2", "tqdm", "scipy", "av", "anny", "pyvista", "vtkmodules"),
+        late=r"train\..+",
+    ),
+    Rule(
         r"train(\..+)?",
         rf"train(\..+)?|nets\..+|{SHARED_WITH_TRAINING}",
         ("torch", "cv2", "tqdm", "click", "scipy", "safetensors", "matplotlib"),

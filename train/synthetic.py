@@ -70,7 +70,9 @@ def make_set(out: Path, expressions: str, workers: int, resume: bool, **settings
 @click.option("--seed", type=click.IntRange(min=0), default=default_of(ClipConfig, "seed"), show_default=True)
 @PROCESSES
 @RESUME
-def make_clips(out: Path, traces: tuple[Path, ...], count: int | None, workers: int, resume: bool, **settings: Any) -> None:
+def make_clips(
+    out: Path, traces: tuple[Path, ...], count: int | None, workers: int, resume: bool, **settings: Any
+) -> None:
     """Videos of faces that follow a trace of valence and arousal, and blink, speak and move their heads beside it.
 
     Writes OUT/clip-NNN.mp4, their landmarks, table.csv with the truth of every frame, and set.json.

@@ -1,4 +1,4 @@
-"""`affect eval synthetic`: models on clips of synthetic faces, whose true valence and arousal are known in every frame."""
+"""`affect eval synthetic`: models on clips of synthetic faces, whose truth is known in every frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from tracker.config import BatchConfig, TrackerConfig, default_of
 from tracker.errors import DataError
-from train.datasets.parts import number
+from train.datasets.parts import AXES, number
 from train.datasets.table import read_cells
 from train.scoring import clip_sums
 from train.scoring.report import SAME
@@ -71,8 +71,8 @@ def truth_of(file: Path) -> np.ndarray:
     frames = {int(number(cells["frame"] or "", f"{place}: frame")): (place, cells) for place, cells in own}
     if sorted(frames) != list(range(len(own))) or not own:
         raise DataError(f"{file.parent / TABLE}: {len(own)} frames of {file.name}; expected each once, from 0")
-    axes = ("valence", "arousal")
-    return np.array([[number(frames[t][1][axis] or "", f"{frames[t][0]}: {axis}") for axis in axes] for t in range(len(own))])
+    ordered = [frames[frame] for frame in sorted(frames)]
+    return np.array([[number(cells[axis] or "", f"{place}: {axis}") for axis in AXES] for place, cells in ordered])
 
 
 def run_model(model: str, files: Sequence[Path]) -> tuple[list[np.ndarray], list[Answers], str]:
@@ -181,7 +181,19 @@ def evaluate_clips(paths: Sequence[Path], models: Sequence[str]) -> dict[str, An
 
 def table_of(report: dict[str, Any]) -> str:
     """The report as aligned text."""
-    heads = ["", "RMSE V", "RMSE A", "95 % of mean", "CCC V", "CCC A", "95 % of mean", "lag ms", "95 %", "trembling", "missed"]
+    heads = [
+        "",
+        "RMSE V",
+        "RMSE A",
+        "95 % of mean",
+        "CCC V",
+        "CCC A",
+        "95 % of mean",
+        "lag ms",
+        "95 %",
+        "trembling",
+        "missed",
+    ]
     rows = [heads]
     for row in report["rows"]:
         cells = [row["name"]]

@@ -1,4 +1,4 @@
-"""`affect synth check`: whether MediaPipe finds the faces of a set, and how far its landmarks are from the known ones."""
+"""`affect synth check`: does MediaPipe find a set's faces, and how far are its landmarks from the known ones?"""
 
 import csv
 import json
@@ -85,7 +85,9 @@ def read_set(folder: Path) -> tuple[list[dict[str, str]], dict[str, np.ndarray]]
         with np.load(folder / POINTS, allow_pickle=False) as archive:
             return rows, {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
-        raise DataError(f"{folder} is no whole set of affect synth set: it has no {Path(error.filename).name}") from error
+        raise DataError(
+            f"{folder} is no whole set of affect synth set: it has no {Path(error.filename).name}"
+        ) from error
 
 
 def report_of(found: Found, expressions: np.ndarray, frontal: np.ndarray) -> dict[str, Any]:

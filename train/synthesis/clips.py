@@ -1,4 +1,4 @@
-"""`affect synth clips`: videos of synthetic faces along a trace of valence and arousal, with their truth frame by frame."""
+"""`affect synth clips`: videos of synthetic faces along a trace, with the truth of every frame."""
 
 import hashlib
 import io
@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,8 @@ def make_clips(
 def made_traces(config: ClipConfig) -> tuple[Trace, ...]:
     """Walks and natural traces in turn."""
     return tuple(
-        make_trace(np.random.default_rng((config.seed, i, TRACE)), KINDS[i % len(KINDS)], config.seconds, config.rate_hz)
-        for i in range(config.count)
+        make_trace(np.random.default_rng((config.seed, i, TRACE)), kind, config.seconds, config.rate_hz)
+        for i, kind in zip(range(config.count), cycle(KINDS), strict=False)
     )
 
 
@@ -135,11 +136,12 @@ def _finish(out: Path, config: ClipConfig, traces: tuple[Trace, ...], notes: lis
 def _rows(config: ClipConfig, index: int, affect: np.ndarray) -> list[tuple[Any, ...]]:
     names, weights = mixture_of(affect)
     split = splits_of(config.count, config.seed)[index]
-    video, subject = f"{clip_name(index)}.mp4", f"person-{index:03d}"
-    return [
-        (video, frame, subject, f"{valence:.5f}", f"{arousal:.5f}", _expression(names, weight), f"{weight.sum():.3f}", split)
-        for frame, ((valence, arousal), weight) in enumerate(zip(affect.tolist(), weights, strict=True))
-    ]
+    rows: list[tuple[Any, ...]] = []
+    for frame, ((valence, arousal), weight) in enumerate(zip(affect.tolist(), weights, strict=True)):
+        shown_as = (_expression(names, weight), f"{weight.sum():.3f}", split)
+        affect_told = (f"{valence:.5f}", f"{arousal:.5f}")
+        rows.append((f"{clip_name(index)}.mp4", frame, f"person-{index:03d}", *affect_told, *shown_as))
+    return rows
 
 
 def _expression(names: tuple[str, ...], weights: np.ndarray) -> str:

@@ -8,6 +8,7 @@ from train.synthesis.anatomy import landmark_rows
 from train.synthesis.eyes import eyeball
 from train.synthesis.hair import Hair, grow, lit_strands
 from train.synthesis.head import Head
+from train.synthesis.meshes import Figure, Mesh, Strands
 from train.synthesis.persons import Person, shape_of
 from train.synthesis.skin import SkinMap, coordinates_of, mean_head, paint, worn
 from train.synthesis.surface import Surface
@@ -32,37 +33,6 @@ TEETH, TONGUE, DEEP, WET = (236, 226, 210), (118, 50, 50), (44, 12, 12), (150, 8
 
 
 @dataclass(frozen=True)
-class Mesh:
-    """A coloured surface of W vertices and F quads; metres."""
-
-    points: np.ndarray
-    """(W, 3) float32."""
-    faces: np.ndarray
-    """(F, 4) int32."""
-    normals: np.ndarray
-    """(W, 3) float32."""
-    colours: np.ndarray | None = None
-    """(W, 3) uint8 sRGB; None where there is a texture."""
-    texture: np.ndarray | None = None
-    """(H, W, 3) uint8 sRGB."""
-    coordinates: np.ndarray | None = None
-    """(W, 2) float32: of the texture, from its lower left corner."""
-    gloss: tuple[float, float] = (0.12, 14.0)
-    """Strength and sharpness of the highlights."""
-    opacity: float = 1.0
-
-
-@dataclass(frozen=True)
-class Strands:
-    """Hairs, already lit."""
-
-    points: np.ndarray
-    """(S, K, 3) float32."""
-    colours: np.ndarray
-    """(S, K, 3) uint8."""
-
-
-@dataclass(frozen=True)
 class Attitude:
     """What a face does in one moment."""
 
@@ -70,15 +40,6 @@ class Attitude:
     """(52,) in [0, 1]."""
     turn: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Degrees: to the person's left, up, and tilted to the person's right."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What is drawn, and where its landmarks are."""
-
-    meshes: dict[str, Mesh | Strands]
-    landmarks: np.ndarray
-    """(83, 3) float32 metres, in the scene."""
 
 
 class Extra:
@@ -120,7 +81,9 @@ class Anatomist:
             "mouth": self.surface.faces[fine == "mouth"],
             "sockets": self.surface.faces[fine == "socket"],
         }
-        self.extras = {name: Extra(faces, SET_BACK_M.get(name, 0.0)) for name, faces in head.faces.items() if name not in BALLS}
+        self.extras = {
+            name: Extra(faces, SET_BACK_M.get(name, 0.0)) for name, faces in head.faces.items() if name not in BALLS
+        }
         self.at_rest = np.array([AT_REST.get(name, 0.0) for name in head.action_names])
         self.worn = worn(self.mean)[:, None]
 
@@ -139,7 +102,7 @@ class Sitter:
         self._skin = _bytes(skin)
 
     def figure(self, attitude: Attitude, light: np.ndarray, eye: np.ndarray) -> Figure:
-        """The person in an attitude; hair is lit by light (3,), the way to it, and seen from eye (3,), the way to it."""
+        """The person in an attitude; hair is lit from light (3,) and seen from eye (3,), the ways to them."""
         shared, head = self.shared, self.shared.head
         actions = np.clip(shared.at_rest + attitude.actions * self.person.gains, 0, 1).astype(np.float32)
         still = self.neutral + np.tensordot(actions, head.actions, 1)
@@ -149,14 +112,18 @@ class Sitter:
         normals = shared.surface.normals(points)
         landmarks = points[shared.rows]
         points = points + CLOTH_M * shared.worn * normals
-        meshes: dict[str, Mesh | Strands] = {"skin": self._skin_mesh(points, normals, actions), **self._inside(points, normals, coarse)}
+        meshes: dict[str, Mesh | Strands] = {
+            "skin": self._skin_mesh(points, normals, actions),
+            **self._inside(points, normals, coarse),
+        }
         meshes |= {f"{side} eye": self._eye(side, still, actions, turn) for side in ("left", "right")}
         if self.hair is not None:
             meshes["hair"] = lit_strands(self.hair, turn, PIVOT, light, eye)
         return Figure(meshes, landmarks)
 
     def _skin_mesh(self, points: np.ndarray, normals: np.ndarray, actions: np.ndarray) -> Mesh:
-        texture = wrinkled(self._skin, actions, self.person, self.shared.map, self.shared.head.action_names)
+        named = dict(zip(self.shared.head.action_names, actions.tolist(), strict=True))
+        texture = wrinkled(self._skin, named, self.person, self.shared.map)
         return Mesh(points, self.shared.faces["skin"], normals, texture=texture, coordinates=self.shared.coordinates)
 
     def _inside(self, points: np.ndarray, normals: np.ndarray, coarse: np.ndarray) -> dict[str, Mesh]:

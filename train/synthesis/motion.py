@@ -71,7 +71,9 @@ def looks(rng: np.random.Generator, time: np.ndarray) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def moved(expressive: np.ndarray, names: tuple[str, ...], time: np.ndarray, lively: Liveliness, seed: tuple[int, ...]) -> np.ndarray:
+def moved(
+    expressive: np.ndarray, names: tuple[str, ...], time: np.ndarray, lively: Liveliness, seed: tuple[int, ...]
+) -> np.ndarray:
     """(T, A): the actions `names` of an expression over time (T, A) with blinks, speech and looks on top; in [0, 1]."""
     rng = np.random.default_rng(seed)
     actions = expressive.copy()
@@ -87,7 +89,7 @@ def moved(expressive: np.ndarray, names: tuple[str, ...], time: np.ndarray, live
 
 
 def _syllables(rng: np.random.Generator, seconds: float, amount: float) -> tuple[np.ndarray, np.ndarray]:
-    """Times (K,) of the syllables' middles, and whether (K,) each is spoken."""
+    """Times (K,) of the syllables' middles and of each phrase's end, and whether (K,) the mouth opens then."""
     knots: list[float] = []
     spoken: list[bool] = []
     now = float(rng.uniform(*PAUSE_S))
@@ -97,5 +99,7 @@ def _syllables(rng: np.random.Generator, seconds: float, amount: float) -> tuple
             knots.append(now)
             spoken.append(aloud)
             now += float(rng.uniform(0.7, 1.3)) / SYLLABLES_HZ
+        knots.append(now)
+        spoken.append(False)
         now += float(rng.uniform(*PAUSE_S))
     return np.array(knots), np.array(spoken, float)

@@ -76,8 +76,9 @@ def draw_person(seed: int, index: int, actions: int = 52) -> Person:
     skin = _between(SKIN_TONES, tone) * rng.normal(1, 0.03) + rng.normal(0, 2.5, 3)
     return Person(
         index, seed, shapes, female, age, weight, changes, tone, skin.clip(20, 250),
-        lips=_lips(rng, skin, female), iris=_iris(rng, tone), hair=_hair(rng, tone, age), style=_style(rng, female, age),
-        beard=float(rng.random() ** 1.5) * (female < 0.5), gains=_gains(rng, actions), cloth=_cloth(rng),
+        lips=_lips(rng, skin, female), iris=_iris(rng, tone), hair=_hair(rng, tone, age),
+        style=_style(rng, female, age), beard=float(rng.random() ** 1.5) * (female < 0.5),
+        gains=_gains(rng, actions), cloth=_cloth(rng),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pyvista.plotting.tools import supports_open_gl
 from vtkmodules.vtkCommonCore import vtkLogger
 
 from tracker.errors import UsageError
-from train.synthesis.figure import Figure, Mesh, Strands
+from train.synthesis.meshes import Figure, Mesh, Strands
 from train.synthesis.scene import Scene
 
 FINER = 2
@@ -116,7 +116,8 @@ class _Hair:
         self._data.point_data["colour"] = hair.colours.reshape(-1, 3)
         width = max(1.0, HAIR_PX * size * FINER / 256)
         self.actor = plotter.add_mesh(
-            self._data, scalars="colour", rgb=True, lighting=False, line_width=width, reset_camera=False, render=False)  # fmt: skip
+            self._data, scalars="colour", rgb=True, lighting=False, line_width=width,
+            reset_camera=False, render=False)  # fmt: skip
 
     def moved(self, hair: Mesh | Strands, ambient: float) -> bool:
         """Whether it could be made into other strands."""

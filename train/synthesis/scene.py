@@ -18,7 +18,7 @@ class Camera:
     """Angle of view over the picture's height."""
 
     def project(self, points: np.ndarray, size: int) -> np.ndarray:
-        """(..., 3): x and y in pixels of a square picture, the centre of its first pixel at 0.5, and the depth, metres."""
+        """(..., 3): x and y in pixels of a square picture, its first pixel's middle at 0.5, and the depth, metres."""
         forward = self.target - self.eye
         forward = forward / np.linalg.norm(forward)
         right = np.cross(forward, (0, 0, 1.0))
@@ -54,17 +54,18 @@ class Scene:
     """Gain and gamma of the camera."""
 
 
-def draw_scene(rng: np.random.Generator, size: int, textured: bool | None = None) -> Scene:
-    """A camera with a lens of 40 to 100 mm (of a 36 mm picture), one to three lamps, a plain or a textured background."""
+def draw_scene(rng: np.random.Generator, size: int) -> Scene:
+    """A lens of 40 to 100 mm (of a 36 mm picture), two or three lamps, a plain or a textured background."""
     fills = rng.uniform(0.30, 0.36)
     focal = float(np.exp(rng.uniform(np.log(40), np.log(100))))
     degrees = float(np.degrees(2 * np.arctan(18 / focal)))
     distance = fills / 2 / np.tan(np.radians(degrees / 2))
     target = np.array([rng.normal(0, 0.008), 0.0, -0.028 + rng.normal(0, 0.008)])
     eye = target + np.array([rng.normal(0, 0.03), -1.0, rng.normal(0, 0.04)]) * distance
-    plain = rng.random() < 0.5 if textured is None else not textured
-    return Scene(Camera(eye, target, degrees), _lamps(rng), float(rng.uniform(0.28, 0.4)), _background(rng, size, plain),
-                 (float(rng.uniform(0.92, 1.08)), float(rng.uniform(0.9, 1.1))))  # fmt: skip
+    plain = bool(rng.random() < 0.5)
+    lamps, ambient, behind = _lamps(rng), float(rng.uniform(0.28, 0.4)), _background(rng, size, plain)
+    exposure = (float(rng.uniform(0.92, 1.08)), float(rng.uniform(0.9, 1.1)))
+    return Scene(Camera(eye, target, degrees), lamps, ambient, behind, exposure)
 
 
 def _lamps(rng: np.random.Generator) -> tuple[Lamp, ...]:

@@ -54,10 +54,12 @@ def open_studio(size: int) -> Any:
     return Studio(size)
 
 
-def make_set(out: Path, config: SetConfig, workers: int = 2, resume: bool = False, studio: Open | None = None) -> dict[str, Any]:
+def make_set(
+    out: Path, config: SetConfig, workers: int = 2, resume: bool = False, studio: Open | None = None
+) -> dict[str, Any]:
     """Write a set and return its manifest, set.json, which is written last.
 
-    UsageError: an expression is not in the table, `out` holds something else, a package is missing; SinkError: it cannot be written.
+    UsageError: an expression is not in the table, or `out` holds something else; SinkError: it cannot be written.
     """
     for name in config.expressions:
         units_of(name)
@@ -106,11 +108,20 @@ def _row(config: SetConfig, picture: Picture, turn: np.ndarray) -> tuple[Any, ..
     split = splits_of(config.persons, config.seed)[picture.person]
     subject = f"person-{picture.person:03d}"
     degrees = tuple(f"{value:.2f}" for value in turn.tolist())
-    return (picture.path, subject, f"{valence:.4f}", f"{arousal:.4f}", picture.expression, picture.degree, split, *degrees)
+    return (
+        picture.path,
+        subject,
+        f"{valence:.4f}",
+        f"{arousal:.4f}",
+        picture.expression,
+        picture.degree,
+        split,
+        *degrees,
+    )
 
 
 def _manifest(config: SetConfig, pictures: list[Picture], digest: str) -> dict[str, Any]:
-    splits = splits_of(config.persons, config.seed)
+    splits, names = splits_of(config.persons, config.seed), ("neutral", *config.expressions)
     return {
         "name": NAME,
         "settings": config.card(),
@@ -118,9 +129,9 @@ def _manifest(config: SetConfig, pictures: list[Picture], digest: str) -> dict[s
         "persons": {split: splits.count(split) for split in ("train", "validation", "test")},
         "sha256_of_pixels": digest,
         "degrees": list(DEGREES),
-        "action_units": {name: {str(unit): v for unit, v in EXPRESSIONS[name].items()} for name in ("neutral", *config.expressions)},
-        "affect": {name: PLACES[name] for name in ("neutral", *config.expressions)},
-        "landmarks": "landmarks.npz: points (N, 83, 3) metres, pixels (N, 83, 2), turns (N, 3) degrees; mediapipe (83,)",
+        "action_units": {name: {str(unit): share for unit, share in EXPRESSIONS[name].items()} for name in names},
+        "affect": {name: PLACES[name] for name in names},
+        "landmarks": "landmarks.npz: points (N, 83, 3) m, pixels (N, 83, 2), turns (N, 3) degrees; mediapipe (83,)",
         "made_with": made_with(),
     }
 

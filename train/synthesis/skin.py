@@ -10,8 +10,9 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
-from train.synthesis.anatomy import LANDMARKS, landmark_rows, of_mediapipe
+from train.synthesis.anatomy import landmark_rows, of_mediapipe
 from train.synthesis.head import Head
 from train.synthesis.persons import Person
 
@@ -21,7 +22,10 @@ AXIS_Y = 0.075
 TOP, BOTTOM = 0.125, -0.275
 """Heights of the map's edges over the eyes, metres."""
 UPPER_LIP, LOWER_LIP = (61, 40, 37, 0, 267, 270, 291), (321, 314, 17, 84, 91)
-RIGHT_BROW, LEFT_BROW = ((70, 63, 105, 66, 107), (55, 65, 52, 53, 46)), ((300, 293, 334, 296, 336), (285, 295, 282, 283, 276))
+RIGHT_BROW, LEFT_BROW = (
+    ((70, 63, 105, 66, 107), (55, 65, 52, 53, 46)),
+    ((300, 293, 334, 296, 336), (285, 295, 282, 283, 276)),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +74,11 @@ def paint(person: Person, places: SkinMap) -> np.ndarray:
     image *= _mottled(rng, person)[..., None]
     _freckle(image, person, rng)
     _lids(image, person, places)
-    _mix(image, 0.45 * person.skin, 0.5 * blob(places.at(152)[0] + (0, 20 * places.unit), (48 * places.unit, 17 * places.unit)))
+    _mix(
+        image,
+        0.45 * person.skin,
+        0.5 * blob(places.at(152)[0] + (0, 20 * places.unit), (48 * places.unit, 17 * places.unit)),
+    )
     _stubble(image, person, places, rng)
     _lips(image, person, places, rng)
     _brows(image, person, places, rng)
@@ -88,14 +96,12 @@ def blob(centre: np.ndarray, radii_px: Sequence[float]) -> np.ndarray:
 def area(outline: np.ndarray, soft_px: float) -> np.ndarray:
     """(HEIGHT, WIDTH) float32: 1 within an outline (K, 2) in pixels, 0 without, with a soft edge."""
     mask = np.zeros((HEIGHT, WIDTH), np.float32)
-    cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], (1.0,), cv2.LINE_AA, 4)
     return cv2.GaussianBlur(mask, (0, 0), soft_px)
 
 
 def curve(points: np.ndarray, count: int = 40) -> np.ndarray:
     """(count, 2): a smooth curve through points (K, 2)."""
-    from scipy.interpolate import PchipInterpolator
-
     way = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     return PchipInterpolator(way, points)(np.linspace(0, way[-1], count))
 
@@ -131,14 +137,21 @@ def _mottled(rng: np.random.Generator, person: Person) -> np.ndarray:
 
 def _freckle(image: np.ndarray, person: Person, rng: np.random.Generator) -> None:
     """Freckles on some light skins, age spots on old ones, moles on all."""
-    count = int(rng.integers(0, 260) * (rng.random() < 0.35) * (person.tone < 0.45)) + int(120 * person.age * rng.random())
+    freckles = int(rng.integers(0, 260) * (rng.random() < 0.35) * (person.tone < 0.45))
+    count = freckles + int(120 * person.age * rng.random())
+    x, y = rng.normal(WIDTH / 2, 0.08 * WIDTH, count), rng.normal(0.37 * HEIGHT, 0.07 * HEIGHT, count)
     share = np.zeros(image.shape[:2], np.float32)
-    for x, y, r in zip(rng.normal(WIDTH / 2, 0.08 * WIDTH, count), rng.normal(0.37 * HEIGHT, 0.07 * HEIGHT, count), rng.uniform(0.5, 1.7, count), strict=True):
-        cv2.circle(share, (round(16 * x), round(16 * y)), round(16 * r), 0.4, -1, cv2.LINE_AA, 4)
+    for place, radius in zip(np.column_stack([x, y]), rng.uniform(0.5, 1.7, count), strict=True):
+        _dot(share, place, radius, 0.4)
     for _ in range(int(rng.integers(0, 7))):
-        x, y = rng.normal(WIDTH / 2, 0.13 * WIDTH), rng.uniform(0.23, 0.68) * HEIGHT
-        cv2.circle(share, (round(16 * x), round(16 * y)), round(16 * rng.uniform(0.9, 2.2)), 0.75, -1, cv2.LINE_AA, 4)
+        place = np.array([rng.normal(WIDTH / 2, 0.13 * WIDTH), rng.uniform(0.23, 0.68) * HEIGHT])
+        _dot(share, place, rng.uniform(0.9, 2.2), 0.75)
     _mix(image, person.skin * (0.55, 0.45, 0.4), cv2.GaussianBlur(share, (0, 0), 0.8))
+
+
+def _dot(share: np.ndarray, centre: np.ndarray, radius: float, strength: float) -> None:
+    x, y = np.rint(16 * centre).astype(int).tolist()
+    cv2.circle(share, (x, y), round(16 * radius), (strength,), -1, cv2.LINE_AA, 4)
 
 
 def _lids(image: np.ndarray, person: Person, places: SkinMap) -> None:
@@ -146,7 +159,8 @@ def _lids(image: np.ndarray, person: Person, places: SkinMap) -> None:
     mm = places.unit
     for corners, side in (((33, 133), -1), ((362, 263), 1)):
         middle = places.at(*corners).mean(axis=0)
-        shade = 0.30 * blob(middle + (0, -1 * mm), (15 * mm, 6 * mm)) + 0.22 * blob(middle + (-side * 3 * mm, 9 * mm), (13 * mm, 5 * mm))
+        lid, bag = middle - np.array([0, mm]), middle + np.array([-side * 3, 9]) * mm
+        shade = 0.30 * blob(lid, (15 * mm, 6 * mm)) + 0.22 * blob(bag, (13 * mm, 5 * mm))
         _mix(image, person.skin * (0.72, 0.55, 0.54), shade * (0.8 + 0.4 * person.age))
 
 
@@ -157,7 +171,9 @@ def _stubble(image: np.ndarray, person: Person, places: SkinMap, rng: np.random.
         return
     mm = places.unit
     chin, lip, jaws = places.at(152)[0], places.at(0)[0], places.at(172, 397)
-    spots = [(chin, (30 * mm, 17 * mm)), (lip - (0, 4 * mm), (21 * mm, 7 * mm))] + [(jaw, (24 * mm, 26 * mm)) for jaw in jaws]
+    spots = [(chin, (30 * mm, 17 * mm)), (lip - (0, 4 * mm), (21 * mm, 7 * mm))] + [
+        (jaw, (24 * mm, 26 * mm)) for jaw in jaws
+    ]
     where = np.max([blob(centre, radii) for centre, radii in spots], axis=0)
     dots = cv2.GaussianBlur((grain < 0.55 * person.beard).astype(np.float32), (0, 0), 0.8)
     _mix(image, 0.75 * person.hair + 12, (where * (0.25 * person.beard + 0.75 * dots * person.beard)).clip(0, 0.85))
@@ -192,13 +208,13 @@ def _hairs(share: np.ndarray, top: np.ndarray, bottom: np.ndarray, unit: float, 
         start = bottom[at] + across * (top[at] - bottom[at])
         along = top[max(at - 6, 0)] - top[min(at + 6, 99)]
         lean = along / max(float(np.linalg.norm(along)), 1e-6) * (1.1 - 0.6 * place) + (0, 0.15 - 0.65 * place)
-        _stroke(share, start, start + lean * length * unit, 0.6)
+        stroke(share, start, start + lean * length * unit, 0.6)
 
 
-def _stroke(share: np.ndarray, start: np.ndarray, end: np.ndarray, strength: float) -> None:
-    """A line of one pixel; places in pixels, to a sixteenth."""
+def stroke(share: np.ndarray, start: np.ndarray, end: np.ndarray, strength: float, width: int = 1) -> None:
+    """Draw a line on share (H, W); places (2,) in pixels, to a sixteenth."""
     (x0, y0), (x1, y1) = (np.rint(16 * point).astype(int).tolist() for point in (start, end))
-    cv2.line(share, (x0, y0), (x1, y1), strength, 1, cv2.LINE_AA, 4)
+    cv2.line(share, (x0, y0), (x1, y1), (strength,), width, cv2.LINE_AA, 4)
 
 
 def worn(points: np.ndarray) -> np.ndarray:

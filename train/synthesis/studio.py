@@ -1,25 +1,13 @@
 """One process's studio: the head, its smooth surface, a renderer, and the person who sits in it now."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from train.synthesis.figure import Anatomist, Attitude, Sitter
 from train.synthesis.head import open_head
+from train.synthesis.meshes import Portrait
 from train.synthesis.persons import Person
 from train.synthesis.renderer import Renderer
 from train.synthesis.scene import Scene
-
-
-class Portrait(NamedTuple):
-    """A picture and where the face's landmarks are in it."""
-
-    image: np.ndarray
-    """(size, size, 3) uint8 sRGB."""
-    points: np.ndarray
-    """(83, 3) float32 metres, x to the person's left, y away from the camera, z up; the head's turn included."""
-    pixels: np.ndarray
-    """(83, 2) float32: x and y, the middle of the first pixel at 0.5."""
 
 
 class Studio:

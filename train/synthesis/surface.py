@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix, diags
+from scipy.sparse import coo_matrix, csr_matrix, diags, vstack
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,16 @@ class Surface:
         """Of quads (F, 4) over `count` vertices; those that no face has stay where they are."""
         edges, of_face = _edges(faces)
         matrix = _refined(faces, edges, of_face, count)
-        middle, first = count + len(edges), count
+        middle = count + len(edges)
         fine = np.stack(
-            [np.stack([faces[:, i], first + of_face[:, i], middle + np.arange(len(faces)), first + of_face[:, i - 1]], 1)
-             for i in range(4)], axis=1)  # fmt: skip
+            [
+                np.stack(
+                    [faces[:, i], count + of_face[:, i], middle + np.arange(len(faces)), count + of_face[:, i - 1]], 1
+                )
+                for i in range(4)
+            ],
+            axis=1,
+        )
         quads = fine.reshape(-1, 4).astype(np.int32)
         around = _incidence(quads, matrix.shape[0])
         return cls(matrix, quads, np.repeat(np.arange(len(faces)), 4), around)
@@ -65,7 +71,8 @@ def _refined(faces: np.ndarray, edges: np.ndarray, of_face: np.ndarray, count: i
     middles = ends.T.tocsr() / 2
     inner = (middles * 2 + at_edge @ face_points) / 4
     edge_points = diags((~border).astype(float)) @ inner + diags(border.astype(float)) @ middles
-    return _stacked(_moved(faces, ends, middles, face_points, border, count), edge_points, face_points)
+    moved = _moved(faces, ends, middles, face_points, border, count)
+    return vstack([moved, edge_points, face_points]).tocsr().astype(np.float32)
 
 
 def _moved(faces: np.ndarray, ends: csr_matrix, middles: csr_matrix, face_points: csr_matrix, border: np.ndarray,
@@ -80,9 +87,3 @@ def _moved(faces: np.ndarray, ends: csr_matrix, middles: csr_matrix, face_points
     outer = diags(np.full(count, 0.5)) + rim @ middles / 4
     own = diags(free.astype(float))
     return diags((~on_rim & ~free).astype(float)) @ inner + diags((on_rim & ~free).astype(float)) @ outer + own
-
-
-def _stacked(*parts: csr_matrix) -> csr_matrix:
-    from scipy.sparse import vstack
-
-    return vstack(parts).tocsr().astype(np.float32)

@@ -1,4 +1,4 @@
-"""Work that is done piece by piece, by several processes, and goes on where it was stopped: pieces are whole or not there."""
+"""Work done piece by piece by several processes, which goes on where it was stopped; a piece is whole or not there."""
 
 import io
 import json
