@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from click.testing import CliRunner
 
 from tracker.cli import main
 from tracker.errors import DataError
+from tracker.sources import open_source
 from train import metrics
 from train.scoring.synthetic import Clips, files_of, score, truth_of
+from train.synthesis.clips import encoded
 
 TIME = np.arange(250) / 25
 
@@ -57,30 +60,36 @@ def test_a_constant_has_no_lag_and_no_correlation() -> None:
     assert report["lag_ms"][0] is None and report["ccc"]["average"][0] == 0
 
 
+FRAMES = 40
+
+
 def with_table(folder: Path, clip: Path, frames: int) -> Path:
-    shutil.copy(clip, folder / "clip-000.mp4")
+    """The first frames of a clip, and a table with a truth for so many."""
+    with open_source(str(clip)) as source:
+        images = np.stack([frame.image for frame in islice(source, FRAMES)])
+    (folder / "clip-000.mp4").write_bytes(encoded(images, 25))
     rows = [f"clip-000.mp4,{frame},p,{np.sin(frame / 20):.3f},0.1" for frame in range(frames)]
     (folder / "table.csv").write_text("\n".join(["video,frame,subject,valence,arousal", *rows]), encoding="utf-8")
     return folder / "clip-000.mp4"
 
 
 def test_a_shipped_model_is_scored_beside_a_constant(tmp_path: Path, sample_clip: Path) -> None:
-    with_table(tmp_path, sample_clip, 216)
+    with_table(tmp_path, sample_clip, FRAMES)
     done = CliRunner().invoke(main, ["eval", "synthetic", str(tmp_path), "--model", "anclaf-compact", "--json",
                                      str(tmp_path / "report.json")])  # fmt: skip
     assert done.exit_code == 0, done.output
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [row["name"] for row in report["rows"]] == [
         "constant", "anclaf-compact", "anclaf-compact + One-Euro (tracker)"]  # fmt: skip
-    assert report["frames"] == 216 and report["rows"][1]["missed"] < 10
-    assert report["rows"][0]["rmse"]["valence"][0] == pytest.approx(np.sin(np.arange(216) / 20).std(), abs=1e-3)
-    assert "1 clips, 216 frames" in done.output
+    assert report["frames"] == FRAMES and report["rows"][1]["missed"] < 10
+    assert report["rows"][0]["rmse"]["valence"][0] == pytest.approx(np.sin(np.arange(FRAMES) / 20).std(), abs=1e-3)
+    assert "1 clips, 40 frames" in done.output
 
 
 def test_a_table_with_other_frames_is_told(tmp_path: Path, sample_clip: Path) -> None:
-    with_table(tmp_path, sample_clip, 200)
+    with_table(tmp_path, sample_clip, 30)
     done = CliRunner().invoke(main, ["eval", "synthetic", str(tmp_path)])
-    assert done.exit_code == 1 and "has 216 frames, table.csv beside it 200; make the clips again" in done.output
+    assert done.exit_code == 1 and "has 40 frames, table.csv beside it 30; make the clips again" in done.output
 
 
 def test_what_is_no_clip_is_told(tmp_path: Path, sample_clip: Path) -> None:

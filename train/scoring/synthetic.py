@@ -148,7 +148,8 @@ def score(values: np.ndarray, clips: Clips) -> dict[str, Any]:
     shaken = clip_sums.change_sums(values, clips.clip, quiet, count)
     figures["trembling"] = clip_sums.trembling(clip_sums.resampled(shaken, drawn))
     report = {name: _with_interval(figures[name]) for name in ("rmse", "ccc", "pcc", "trembling")}
-    lags = lag_ms(values, clips, drawn) if np.nanstd(values) > 0 else np.full(len(drawn), np.nan)
+    moves = (np.nanmax(values, axis=0) - np.nanmin(values, axis=0)).max() > SAME
+    lags = lag_ms(values, clips, drawn) if moves else np.full(len(drawn), np.nan)
     return report | {"lag_ms": _with_interval(np.repeat(lags[:, None], 3, axis=1))["average"]}
 
 
