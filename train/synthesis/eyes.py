@@ -68,7 +68,7 @@ def _colours(polar: np.ndarray, azimuth: np.ndarray, person: Person) -> np.ndarr
     out = np.clip((share - IRIS_SHARE) / (IRIS_SHARE * 0.06), 0, 1)[:, None]
     out = np.where(polar[:, None] > np.pi / 2, 1.0, out)
     coloured = iris * (1 - out) + white * out
-    return np.where(share[:, None] < PUPIL_SHARE, 8.0, coloured) if len(polar) else coloured
+    return np.where(share[:, None] < PUPIL_SHARE, 8.0, coloured)
 
 
 def _shade(normals: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train.synthesis.head import AGES, CHANGES, CORNERS, PAIRED, SHAPES, SINGLE, Head
+from train.synthesis.head import CORNERS, PAIRED, SHAPES, SINGLE, Head
 
 SKIN_TONES = np.array(
     [(246, 205, 186), (232, 179, 154), (212, 152, 124), (182, 121, 92), (138, 87, 64), (94, 58, 45)], np.float64
@@ -99,7 +99,6 @@ def shape_of(person: Person, head: Head) -> np.ndarray:
 def _changes(rng: np.random.Generator) -> np.ndarray:
     paired = np.repeat(rng.normal(0, CHANGE_SPREAD, len(PAIRED)), 2) + rng.normal(0, ASYMMETRY, 2 * len(PAIRED))
     values = np.concatenate([paired, rng.normal(0, CHANGE_SPREAD, len(SINGLE))])
-    assert len(values) == len(CHANGES) and len(AGES) == 2
     return values.clip(-MOST_CHANGE, MOST_CHANGE)
 
 

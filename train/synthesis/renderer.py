@@ -58,8 +58,12 @@ class Renderer:
         if piece is None or not piece.moved(mesh, ambient):
             if piece is not None:
                 self._plotter.remove_actor(piece.actor, render=False)
-            kind = _Hair if isinstance(mesh, Strands) else _Piece
-            self._pieces[name] = kind(self._plotter, mesh, ambient, self.size)
+            self._pieces[name] = self._new(mesh, ambient)
+
+    def _new(self, mesh: Mesh | Strands, ambient: float) -> "_Piece | _Hair":
+        if isinstance(mesh, Strands):
+            return _Hair(self._plotter, mesh, self.size)
+        return _Piece(self._plotter, mesh, ambient)
 
     def _aim(self, scene: Scene) -> None:
         camera = self._plotter.camera  # VTK's own names: pyvista's look at the whole scene at each
@@ -73,7 +77,7 @@ class Renderer:
 class _Piece:
     """A mesh in the plotter."""
 
-    def __init__(self, plotter: pyvista.Plotter, mesh: Mesh, ambient: float, size: int) -> None:
+    def __init__(self, plotter: pyvista.Plotter, mesh: Mesh, ambient: float) -> None:
         self._faces, self._textured = mesh.faces, mesh.texture is not None
         self._used, own = np.unique(mesh.faces, return_inverse=True)
         faces = own.reshape(-1, 4)
@@ -109,7 +113,7 @@ class _Piece:
 class _Hair:
     """Strands in the plotter, as lines."""
 
-    def __init__(self, plotter: pyvista.Plotter, hair: Strands, ambient: float, size: int) -> None:
+    def __init__(self, plotter: pyvista.Plotter, hair: Strands, size: int) -> None:
         count, steps = self._shape = hair.points.shape[:2]
         rows = np.column_stack([np.full(count, steps), np.arange(count * steps).reshape(count, steps)])
         self._data = pyvista.PolyData(hair.points.reshape(-1, 3), lines=rows.ravel())

@@ -88,7 +88,8 @@ def _lamp(azimuth: float, height: float, colour: np.ndarray) -> Lamp:
 def _background(rng: np.random.Generator, size: int, plain: bool) -> np.ndarray:
     """One colour with a fall of light, or soft shapes out of focus."""
     base = rng.uniform(30, 215) + rng.normal(0, 14, 3)
-    fall = np.linspace(1.12, 0.88, size)[:, None] * np.linspace(*(1 + rng.uniform(-0.1, 0.1, 2)), size)[None]
+    left, right = (1 + rng.uniform(-0.1, 0.1, 2)).tolist()
+    fall = np.linspace(1.12, 0.88, size)[:, None] * np.linspace(left, right, size)[None]
     image = base * fall[..., None]
     if not plain:
         for _ in range(int(rng.integers(5, 16))):

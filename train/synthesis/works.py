@@ -106,7 +106,8 @@ def _done(folder: Path, left: Sequence[int], open_place: Open, make: Make, worke
     if workers <= 1:
         place = open_place() if left else None
         for index in left:
-            yield _make(folder, index, place, make)
+            _make(folder, index, place, make)
+            yield
         return
     facts = (folder, open_place, make)
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, facts)
