@@ -41,6 +41,7 @@ setup(
     ],
     extras_require={
         "train": ["tensorboard>=2.14,<2.19", "scikit-learn>=1.4", "joblib>=1.3"],
+        "synthetic": ["anny>=0.6.2,<0.7", "pyvista>=0.46"],
         "lsl": ["pylsl>=1.17.6"],
         "test": [
             "pytest>=8",

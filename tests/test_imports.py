@@ -85,6 +85,12 @@ RULES = [
         late=r"train\.annotating\..+",
     ),
     Rule(
+        r"train\.synthesis\..+",
+        rf"train(\..+)?|nets\..+|{SHARED_WITH_TRAINING}",
+        ("torch", "cv2", "tqdm", "scipy", "av", "anny", "pyvista", "vtkmodules"),
+        late=r"train\..+",
+    ),
+    Rule(
         r"train(\..+)?",
         rf"train(\..+)?|nets\..+|{SHARED_WITH_TRAINING}",
         ("torch", "cv2", "tqdm", "click", "scipy", "sklearn", "joblib", "safetensors", "matplotlib"),

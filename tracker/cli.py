@@ -32,6 +32,7 @@ COMMANDS = {
     "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),
     "prepare": Entry("train.prepare:prepare", "Turn a data set into aligned crops for training."),
     "annotate": Entry("train.annotate:annotate", "Carry labels from emotion classes to valence and arousal, and back."),
+    "synth": Entry("train.synthetic:synth", "Make synthetic faces and clips whose truth is known."),
     "train": Entry("train.command:train", "Train a model."),
     "bench": Entry("benchmarks.command:bench", "Measure speed and memory, and what got slower."),
 }

@@ -245,6 +245,7 @@ class EvaluateGroup(click.Group):
 
 FURTHER = {
     "sequences": "train.scoring.sequences:evaluate_sequences",
+    "synthetic": "train.scoring.synthetic:evaluate_synthetic",
     "folds": "train.folds:write_folds",
     "levasa": "train.levasa.tasks.command:evaluate_levasa",
     "table": "train.scoring.published:print_tables",

@@ -1,0 +1,1 @@
+"""What `affect synth` is made of."""
