@@ -325,7 +325,7 @@ def test_too_few_faces_and_one_class_are_errors(tmp_path: Path, changes: dict, m
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"face": 3}, "no setting 'face'; expected some of faces, seed, rounds"),
+        ({"face": 3}, "no setting 'face'; expected some of faces, seed, "),
         ({"faces": 2.5}, "faces is 2.5; expected a whole number from 1"),
         ({"rounds": 0}, "rounds is 0; expected a whole number from 1"),
         ({"mlp_decay": "high"}, "mlp_decay is 'high'; expected a number from 1e-09"),
