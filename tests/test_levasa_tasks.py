@@ -15,11 +15,12 @@ from sklearn.svm import SVC
 from tracker.errors import DataError, UsageError
 from train import metrics
 from train.annotation_transfer import discrete
+from train.config import settings
 from train.datasets.ferplus import CENTRES
 from train.folds import split_rows
 from train.levasa.tasks.alignment import alignment, class_means, log_frequencies
 from train.levasa.tasks.circumplex import balanced, circumplex, neighbourhoods
-from train.levasa.tasks.config import TasksConfig, tasks_config
+from train.levasa.tasks.config import TasksConfig
 from train.levasa.tasks.faces import ANNOTATED, EXPECTED, TRANSFERRED, parts_of
 from train.levasa.tasks.figures import Resamples
 from train.levasa.tasks.prediction import emotion, inverse, regression
@@ -334,5 +335,5 @@ def test_too_few_faces_and_one_class_are_errors(tmp_path: Path, changes: dict, m
 )
 def test_settings_are_checked(changes: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        tasks_config(changes)
-    assert tasks_config({"faces": 7, "perplexity": 5}) == TasksConfig(faces=7, perplexity=5)
+        settings(TasksConfig, changes)
+    assert settings(TasksConfig, {"faces": 7, "perplexity": 5}) == TasksConfig(faces=7, perplexity=5)

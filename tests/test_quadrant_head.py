@@ -110,7 +110,7 @@ def test_models_of_two_encoders(data: Prepared, models: list[str], tmp_path: Pat
 def test_a_setting_that_is_none(data: Prepared, models: list[str], tmp_path: Path) -> None:
     result = heads(data, models, tmp_path, "--set", "epoch=1")
     assert result.exit_code == 2
-    assert "no setting epoch; expected some of epochs, batch, learning_rate" in result.output
+    assert "no setting 'epoch'; expected some of epochs, batch, learning_rate" in result.output
 
 
 def test_stage_one_has_no_head(tmp_path: Path) -> None:

@@ -173,4 +173,4 @@ def test_an_unknown_setting(data: Prepared, tmp_path: Path) -> None:
     path = write_model(tmp_path, "one")
     result = affect("train", "quantise", "--model", path, "--data", data.folder, "--out", tmp_path, "--set", "face=2")
     assert result.exit_code == 2
-    assert "no setting face; expected some of faces, held_out, batch, seed" in result.output
+    assert "no setting 'face'; expected some of faces, held_out, batch, seed" in result.output

@@ -109,9 +109,10 @@ def train_quadrant_head(models: tuple[str, ...], data: Path, out: Path, changes:
     The models must share an encoder (NAME, NAME-S-n, NAME-SA-n of one training): all get the same head. Writes
     OUT/quadrant-head/NAME.safetensors with their cards.
     """
-    from train.quadrant_head import FOLDER, add_heads, head_config
+    from train.config import settings
+    from train.quadrant_head import FOLDER, HeadConfig, add_heads
 
-    config, place = head_config(changes_of(changes)), out / FOLDER
+    config, place = settings(HeadConfig, changes_of(changes)), out / FOLDER
     written = add_heads(models, data, rows_of(data, None, 0), config, place)
     click.echo("wrote\n" + "\n".join(f"  {path}" for path in written))
 
@@ -126,9 +127,10 @@ def train_quantise(models: tuple[str, ...], data: Path, out: Path, changes: tupl
 
     The weights stay as they are. Writes OUT/quantised/NAME.safetensors with their cards, which hold the ranges.
     """
-    from train.quantise import FOLDER, quantise_config, quantise_models
+    from train.config import settings
+    from train.quantise import FOLDER, QuantiseConfig, quantise_models
 
-    config, place = quantise_config(changes_of(changes)), out / FOLDER
+    config, place = settings(QuantiseConfig, changes_of(changes)), out / FOLDER
     written = quantise_models(models, data, rows_of(data, None, 0), config, place)
     click.echo("wrote\n" + "\n".join(f"  {path}" for path in written))
 

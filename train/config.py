@@ -13,6 +13,7 @@ from tracker.faces.align import Template
 CONFIGS = Path(__file__).parent / "configs"
 SIZES: dict[str, Callable[[], AnclafConfig]] = {"paper": AnclafConfig, "compact": AnclafConfig.compact}
 C = TypeVar("C", bound="Configuration")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,14 @@ def read(kind: type[C], name: str) -> C:
         return kind.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError, KeyError) as error:
         raise UsageError(f"{path} is not a training configuration: {error}") from error
+
+
+def settings(kind: type[S], changes: dict[str, Any]) -> S:
+    """A dataclass of settings by its defaults with changes; UsageError for a name that is no setting."""
+    known = [setting.name for setting in fields(kind)]  # type: ignore[arg-type]
+    for name in sorted(set(changes) - set(known))[:1]:
+        raise UsageError(f"no setting {name!r}; expected some of {', '.join(known)}")
+    return kind(**changes)
 
 
 def changed(config: C, changes: dict[str, Any]) -> C:

@@ -4,7 +4,7 @@ What it is taught and what it is measured by is D's opinion of the training pict
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,6 @@ class HeadConfig:
     held_out: float = 0.1
     """Share of the training frames on which the head is measured."""
     seed: int = 11
-
-
-def head_config(changes: dict[str, Any]) -> HeadConfig:
-    """The defaults with changes; UsageError for a name that is no setting."""
-    try:
-        return HeadConfig(**changes)
-    except TypeError as error:
-        known = ", ".join(f.name for f in fields(HeadConfig))
-        raise UsageError(f"no setting {', '.join(sorted(changes))}; expected some of {known}") from error
 
 
 def add_heads(models: Sequence[str], data: Path, rows: Rows, config: HeadConfig, out: Path) -> list[Path]:

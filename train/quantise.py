@@ -4,9 +4,8 @@ The weights stay as they are; the card holds the ranges (see nets.onnx.quantised
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from nets.checkpoint import ModelCard, find, write_card
 from nets.files import write_whole
 from nets.onnx.session import OnnxFault, quantise
 from nets.runtime import Runtime, fold_batch_norms
-from tracker.errors import CheckpointError, UsageError
+from tracker.errors import CheckpointError
 from train.config import StageOneConfig
 from train.distortion import augment, distort
 from train.examples import Examples, examples
@@ -59,15 +58,6 @@ class Sight:
             clean = augment(self.faces.pictures(part), self.size)
             seen = distort(clean, self.stage.distorted, self.stage.distortion).round().clamp(0, 255)
             yield seen.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def quantise_config(changes: dict[str, Any]) -> QuantiseConfig:
-    """The defaults with changes; UsageError for a name that is no setting."""
-    try:
-        return QuantiseConfig(**changes)
-    except TypeError as error:
-        known = ", ".join(f.name for f in fields(QuantiseConfig))
-        raise UsageError(f"no setting {', '.join(sorted(changes))}; expected some of {known}") from error
 
 
 def quantise_models(models: Sequence[str], data: Path, rows: Rows, config: QuantiseConfig, out: Path) -> list[Path]:

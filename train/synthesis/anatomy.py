@@ -1,7 +1,7 @@
 """Where things are on the head: 83 landmarks at fixed vertices of MakeHuman's base mesh, and what MediaPipe calls them.
 
-Eye and mouth corners are vertices of their edges. Brows, lids, outer lips, parts of the nose and the jaw have no edge on
-a mesh: their vertices were chosen where MediaPipe's mesh lies on average on the first drawn heads, and the brows are
+Eye and mouth corners are vertices of their edges. Brows, lids, outer lips, parts of the nose and the jaw have no edge
+on a mesh: their vertices were chosen where MediaPipe's mesh lies on average on the first drawn heads, and the brows are
 drawn through them.
 """
 

@@ -1,8 +1,7 @@
 """How the tasks measure: chosen beforehand, the same for every model, never by the faces that are scored."""
 
 import math
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields
 
 from tracker.errors import UsageError
 
@@ -59,11 +58,3 @@ class TasksConfig:
             if type(value) not in kinds or not least <= value < math.inf:
                 kind = "a whole number" if setting.type is int else "a number"
                 raise UsageError(f"{setting.name} is {value!r}; expected {kind} from {least:g}")
-
-
-def tasks_config(changes: dict[str, Any]) -> TasksConfig:
-    """The defaults with changes; UsageError for a name that is no setting, or a value that none can have."""
-    known = [setting.name for setting in fields(TasksConfig)]
-    for name in sorted(set(changes) - set(known))[:1]:
-        raise UsageError(f"no setting {name!r}; expected some of {', '.join(known)}")
-    return replace(TasksConfig(), **changes)

@@ -9,10 +9,11 @@ from tqdm import tqdm
 
 from tracker.errors import DataError, UsageError
 from train.command import changes_of, rows_of
+from train.config import settings
 from train.levasa.config import LabelsConfig
 from train.levasa.tasks.alignment import alignment
 from train.levasa.tasks.circumplex import circumplex, neighbourhoods
-from train.levasa.tasks.config import TITLES, tasks_config
+from train.levasa.tasks.config import TITLES, TasksConfig
 from train.levasa.tasks.encoded import Model, open_models
 from train.levasa.tasks.faces import has_classes, parts_of
 from train.levasa.tasks.prediction import emotion, inverse, regression
@@ -54,7 +55,7 @@ class Options:
 
 def open_study(options: Options) -> tuple[Study, list[str]]:
     """The models on the faces that they are measured on, and the tasks that are to run."""
-    config, data = tasks_config(changes_of(options.changes)), open_prepared(options.data)
+    config, data = settings(TasksConfig, changes_of(options.changes)), open_prepared(options.data)
     models = open_models(options.models, data)
     tasks, left_out = chosen_tasks(options.tasks, data)
     labels, others = labels_config(models)
