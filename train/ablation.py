@@ -53,7 +53,7 @@ def run_ablation(variants: dict[str, TrainingConfig], data: Path, rows: Rows, ou
 def averaged(config: TrainingConfig, folder: Path) -> Anclaf:
     """The averaged model of a run."""
     model = Anclaf(config.networks)
-    run.fill(model, run.load_state(folder / "last.pt")["average"], folder / "last.pt")
+    run.fill(model, run.load_state(folder / run.STATE_FILE)["average"], folder / run.STATE_FILE)
     return model.eval()
 
 

@@ -16,7 +16,7 @@ from train import metrics, run
 from train.config import TrainingConfig
 from train.critic import critic_losses, frozen, realness
 from train.distortion import augment, distort
-from train.examples import Batch, Examples
+from train.examples import Batch, Examples, inner
 from train.losses import affect_loss, soft_cross_entropy
 
 WARM_UP = 0.1
@@ -187,17 +187,11 @@ class StageOne:
 
     def save(self) -> None:
         """Write the run's state to its folder, atomically."""
-        run.save_state(self.folder / "last.pt", {**run.states_of(self, STATE), "epoch": self.epoch})
+        run.save_run(self, STATE)
 
     def resume(self) -> bool:
         """Go on from the folder's state; False where there is none."""
-        path = self.folder / "last.pt"
-        if not path.exists():
-            return False
-        state = run.load_state(path)
-        run.fill_all(self, STATE, state, path)
-        self.epoch = state["epoch"]
-        return True
+        return run.resume_run(self, STATE)
 
 
 STATE = ("learner", "average", "optimiser", "schedule", "critic", "critic_schedule")
@@ -208,10 +202,8 @@ def predict(model: Anclaf, data: Examples, margin: int, batch: int = 256) -> tup
     """Affect (N, 2) in [-1, 1] and quadrant probabilities (N, 4) of the frames, undistorted."""
     parts = []
     for index in torch.arange(len(data)).split(batch):
-        crops = data.pictures(index)
-        side = crops.shape[-1]
-        inner = crops[..., margin : side - margin, margin : side - margin].to(next(model.parameters()).device)
-        parts.append([part.cpu() for part in model.encode(inner)])
+        crops = inner(data.pictures(index), margin).to(next(model.parameters()).device)
+        parts.append([part.cpu() for part in model.encode(crops)])
     return torch.cat([p[2] for p in parts]).clamp(-1, 1).numpy(), torch.cat([p[1] for p in parts]).numpy()
 
 
@@ -233,8 +225,8 @@ def validate(model: Anclaf, data: Examples, margin: int) -> dict[str, float]:
 
 def export(config: TrainingConfig, folder: Path, path: Path, command: str, data: str, terms: str) -> Path:
     """Write the averaged weights of the run in `folder` as a checkpoint in half precision; returns its path."""
-    model, state = Anclaf(config.networks), run.load_state(folder / "last.pt")
-    run.fill(model, state["average"], folder / "last.pt")
+    model, state = Anclaf(config.networks), run.load_state(folder / run.STATE_FILE)
+    run.fill(model, state["average"], folder / run.STATE_FILE)
     card = ModelCard(
         name=config.name,
         kind="anclaf",

@@ -1,6 +1,7 @@
 """`affect train`: makes the weights that ship, and others, from a configuration and prepared data sets."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,13 @@ def train() -> None:
     """Train a model on a data set that you hold."""
 
 
+def _with(options: Sequence[Callable[[Any], Any]], command: Any) -> Any:
+    """The command with options, which its help shows in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def options_of_training(command: Any) -> Any:
     """The options that all trainings have."""
     runs = "Folder of runs; a run goes on where it stopped."
@@ -29,9 +37,7 @@ def options_of_training(command: Any) -> Any:
         click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="On a CPU."),
         click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="In place of the configuration's."),
     ]
-    for option in reversed(shared):
-        command = option(command)
-    return command
+    return _with(shared, command)
 
 
 def options_of_folds(command: Any) -> Any:
@@ -98,11 +104,20 @@ def train_levasa(config: str, folds: Path | None, fold: int, **options: Any) -> 
     click.echo(f"wrote {path}")
 
 
+def options_of_finishing(settings: str) -> Callable[[Any], Any]:
+    """The options of what is added to models that are trained; settings: examples of --set."""
+    every = "A name or a .safetensors file, again for each."
+    shared = [
+        click.option("--model", "models", multiple=True, required=True, help=every),
+        click.option("--data", type=Path, required=True, help="A prepared set: see affect prepare."),
+        click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs."),
+        click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help=settings),
+    ]
+    return lambda command: _with(shared, command)
+
+
 @train.command("quadrant-head")
-@click.option("--model", "models", multiple=True, required=True, help="A name or a .safetensors file, again for each.")
-@click.option("--data", type=Path, required=True, help="A prepared set: see affect prepare.")
-@click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs.")
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="epochs=8, seed=3 and the like.")
+@options_of_finishing("epochs=8, seed=3 and the like.")
 def train_quadrant_head(models: tuple[str, ...], data: Path, out: Path, changes: tuple[str, ...]) -> None:
     """A small head that reads Q off Z, taught by D: the encoder then takes 0.63 of the time.
 
@@ -118,10 +133,7 @@ def train_quadrant_head(models: tuple[str, ...], data: Path, out: Path, changes:
 
 
 @train.command("quantise")
-@click.option("--model", "models", multiple=True, required=True, help="A name or a .safetensors file, again for each.")
-@click.option("--data", type=Path, required=True, help="A prepared set: see affect prepare.")
-@click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs.")
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="faces=4096, seed=3 and the like.")
+@options_of_finishing("faces=4096, seed=3 and the like.")
 def train_quantise(models: tuple[str, ...], data: Path, out: Path, changes: tuple[str, ...]) -> None:
     """The ranges by which an encoder works on whole numbers of eight bits: it then takes 0.41 of the time.
 

@@ -72,6 +72,12 @@ class Examples:
         return torch.from_numpy(bin_weights(self.affect.numpy(), power=power, cap=config.weight_cap))
 
 
+def inner(crops: Tensor, margin: int) -> Tensor:
+    """Crops (B, C, S + 2 margin, S + 2 margin) without their margin."""
+    side = crops.shape[-1]
+    return crops[..., margin : side - margin, margin : side - margin]
+
+
 def examples(data: Prepared, keep: np.ndarray, config: StageOneConfig, training: bool) -> Examples:
     """The usable frames where keep (N,) bool holds; training mixes a picture's own label into its votes.
 

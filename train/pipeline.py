@@ -65,9 +65,10 @@ def run_stage_one(config: TrainingConfig, data: Path, rows: Rows, out: Path, pro
     folder = out / "stage-one"
     folder.mkdir(parents=True, exist_ok=True)
     start = None
-    if config.start and not (folder / "last.pt").exists():
+    if config.start and not (folder / run.STATE_FILE).exists():
         start = (
-            run_stage_one(read_config(config.start), data, rows, out / Path(config.start).stem, processes) / "last.pt"
+            run_stage_one(read_config(config.start), data, rows, out / Path(config.start).stem, processes)
+            / run.STATE_FILE
         )
     if not _finished(config, folder):
         run.in_processes(_stage_one, processes, folder, config, data, rows, folder, start)
@@ -75,7 +76,7 @@ def run_stage_one(config: TrainingConfig, data: Path, rows: Rows, out: Path, pro
 
 
 def _finished(config: TrainingConfig, folder: Path) -> bool:
-    path = folder / "last.pt"
+    path = folder / run.STATE_FILE
     return path.exists() and run.load_state(path)["epoch"] >= config.stage_one.epochs
 
 

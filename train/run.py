@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -16,6 +16,9 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from tracker.errors import CheckpointError, SinkError
+
+STATE_FILE = "last.pt"
+"""In a run's folder: what it goes on from."""
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -127,6 +130,30 @@ def fill_all(owner: Any, names: Iterable[str], states: dict[str, Any], path: Pat
     """Load the named parts of a run from their states; CheckpointError where one is of another size."""
     for name in names:
         fill(getattr(owner, name), states[name], path)
+
+
+class Resumable(Protocol):
+    """A run whose epochs are counted."""
+
+    folder: Path
+    epoch: int
+    """Epochs that are done."""
+
+
+def save_run(owner: Resumable, names: Iterable[str]) -> None:
+    """Write the named parts of a run and its epoch to its folder, atomically."""
+    save_state(owner.folder / STATE_FILE, {**states_of(owner, names), "epoch": owner.epoch})
+
+
+def resume_run(owner: Resumable, names: Iterable[str]) -> bool:
+    """Go on from what save_run wrote; False where there is nothing."""
+    path = owner.folder / STATE_FILE
+    if not path.exists():
+        return False
+    state = load_state(path)
+    fill_all(owner, names, state, path)
+    owner.epoch = state["epoch"]
+    return True
 
 
 class Log:

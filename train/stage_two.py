@@ -175,11 +175,11 @@ class StageTwo:
     def save(self) -> None:
         """Write the state to the folder, atomically."""
         state = {**run.states_of(self, STATE), "epoch": self.epoch, "key": self.key}
-        run.save_state(self.folder / "last.pt", state)
+        run.save_state(self.folder / run.STATE_FILE, state)
 
     def resume(self) -> bool:
         """Go on from the folder's state; False where there is none, or it is of other settings, data or weights."""
-        path = self.folder / "last.pt"
+        path = self.folder / run.STATE_FILE
         state: dict[str, Any] = run.load_state(path) if path.exists() else {}
         if state.get("key") != self.key:
             return False

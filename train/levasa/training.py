@@ -15,12 +15,12 @@ from tracker.errors import SinkError
 from train import run
 from train.config import StageOneConfig
 from train.distortion import augment
-from train.examples import Examples, examples
+from train.examples import Examples, examples, inner
 from train.folds import Rows
 from train.levasa.config import LevasaTraining
 from train.levasa.labels import check_labels, labels_of
 from train.levasa.losses import losses_of
-from train.levasa.validation import inner, validate, validation_of
+from train.levasa.validation import validate, validation_of
 from train.pipeline import describe
 from train.prepared import Prepared, open_prepared
 
@@ -125,7 +125,7 @@ class LevasaRun:
 
     def save(self) -> None:
         """Write the run's state to its folder, atomically."""
-        run.save_state(self.folder / "last.pt", {**run.states_of(self, STATE), "epoch": self.epoch})
+        run.save_run(self, STATE)
 
     def label_range(self) -> list[list[float]]:
         """Lowest and highest valence, then arousal, of the faces that train."""
@@ -134,13 +134,7 @@ class LevasaRun:
 
     def resume(self) -> bool:
         """Go on from the folder's state; False where there is none."""
-        path = self.folder / "last.pt"
-        if not path.exists():
-            return False
-        state = run.load_state(path)
-        run.fill_all(self, STATE, state, path)
-        self.epoch = state["epoch"]
-        return True
+        return run.resume_run(self, STATE)
 
 
 def faces_of(data: Prepared, keep: np.ndarray, config: LevasaTraining) -> Examples:
@@ -159,8 +153,8 @@ def checkpoint_path(config: LevasaTraining, folder: Path) -> Path:
 def export(trained: LevasaRun, command: str, origin: tuple[str, str]) -> None:
     """Write a run's averaged weights as a checkpoint in its folder; origin is what to say of data and terms."""
     config, folder = trained.config, trained.folder
-    model, state = Levasa(config.model), run.load_state(folder / "last.pt")
-    run.fill(model, state["average"], folder / "last.pt")
+    model, state = Levasa(config.model), run.load_state(folder / run.STATE_FILE)
+    run.fill(model, state["average"], folder / run.STATE_FILE)
     card = ModelCard(
         name=config.name,
         kind="levasa",

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from nets.levasa import LATENTS, Levasa
 from train import metrics
 from train.config import StageOneConfig
-from train.examples import Examples, examples
+from train.examples import Examples, examples, inner
 from train.levasa.config import LabelsConfig
 from train.levasa.labels import expected_labels
 from train.prepared import Prepared
@@ -19,12 +18,6 @@ def validation_of(data: Prepared, keep: np.ndarray, labels: LabelsConfig) -> Exa
     """The faces that are scored, where keep (N,) bool holds, with the labels that are expected of their votes."""
     faces = examples(data, keep, StageOneConfig(), training=False)
     return replace(faces, affect=torch.from_numpy(expected_labels(data, labels)[faces.rows]))
-
-
-def inner(crops: Tensor, margin: int) -> Tensor:
-    """Crops (B, C, S + 2 margin, S + 2 margin) without their margin."""
-    side = crops.shape[-1]
-    return crops[..., margin : side - margin, margin : side - margin]
 
 
 @torch.no_grad()

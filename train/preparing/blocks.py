@@ -83,14 +83,14 @@ class Rows:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Within, a failing write into the folder is a SinkError in one plain line."""
+def writing(folder: Path, option: str = "") -> Iterator[None]:
+    """Within, a failing write into the folder is a SinkError in one plain line; option: what makes a command go on."""
     try:
         yield
     except OSError as error:
         raise SinkError(
-            f"{folder} cannot be written: {error.strerror or error}; free space and run the same command again, which"
-            " goes on where it stopped, or choose another folder with --out"
+            f"{folder} cannot be written: {error.strerror or error}; free space and run the same command again{option},"
+            " which goes on where it stopped, or choose another folder with --out"
         ) from error
 
 

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from nets.files import write_whole
-from tracker.errors import DataError, SinkError, UsageError
+from tracker.errors import DataError, UsageError
+from train.preparing import blocks
 
 KEY = "synth.json"
 """What a folder is made of; nothing else is written into it."""
@@ -30,16 +31,8 @@ Make = Callable[[Any, int], bytes]
 """Makes piece number i, writes its files, and returns its note, which is written last."""
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Within, a failing write is a SinkError in one plain line."""
-    try:
-        yield
-    except OSError as error:
-        raise SinkError(
-            f"{folder} cannot be written: {error.strerror or error}; free space and run the same command again with"
-            " --resume, which goes on where it stopped, or choose another folder with --out"
-        ) from error
+writing = partial(blocks.writing, option=" with --resume")
+"""Within writing(folder), a failing write is a SinkError in one plain line."""
 
 
 def begin(folder: Path, key: Mapping[str, Any], resume: bool) -> None:
