@@ -15,6 +15,7 @@ from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig, parameter_count
 from nets.files import write_whole
+from nets.landmark_vae import LandmarkVae, LandmarkVaeConfig
 from nets.levasa import Levasa, LevasaConfig
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -22,6 +23,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "anclaf": lambda config: Anclaf(AnclafConfig.from_dict(config)),
     "levasa": lambda config: Levasa(LevasaConfig.from_dict(config)),
+    "landmark-vae": lambda config: LandmarkVae(LandmarkVaeConfig.from_dict(config)),
 }
 """What builds a model of each kind from its card's config."""
 

@@ -104,6 +104,35 @@ def train_levasa(config: str, folds: Path | None, fold: int, **options: Any) -> 
     click.echo(f"wrote {path}")
 
 
+@train.command("landmarks")
+@click.option("--config", default="m2", show_default=True, help="A name of train/configs/landmarks/, or a .json file.")
+@click.option("--data", type=Path, required=True, help="A set of affect synth set, or the folder of BU-3DFE or BP4D.")
+@click.option("--found", type=Path, help="Train on landmarks that MediaPipe finds in the pictures, kept in this .npz.")
+@click.option("--triplets", type=Path, help="A CSV: reference,nearer,farther (rows of the table),weight; else drawn.")
+@click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs; a run goes on.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="In place of the configuration's.")
+def train_landmarks(
+    config: str, data: Path, found: Path | None, triplets: Path | None, out: Path, changes: tuple[str, ...]
+) -> None:
+    """A landmark VAE: expressions as codes that know the neutral face (M1, M2) and follow triplets (M2).
+
+    Writes OUT/NAME/NAME.safetensors with its card.
+    """
+    from train.config import changed, read
+    from train.landmarks import training
+    from train.landmarks.config import LandmarkTraining
+    from train.landmarks.loaders import read_landmarks
+    from train.landmarks.triplets import read_triplets
+
+    settings = changed(read(LandmarkTraining, config), changes_of(changes))
+    faces = read_landmarks(data, found, settings.jitter, settings.seed)
+    judged = read_triplets(triplets, faces) if triplets else None
+    further = ["--found FILE"] * bool(found) + ["--triplets FILE"] * bool(triplets)
+    command = command_of("landmarks", config, further, changes)
+    path = training.train_landmarks(settings, faces, out / settings.name, command, judged)
+    click.echo(f"wrote {path}")
+
+
 def options_of_finishing(settings: str) -> Callable[[Any], Any]:
     """The options of what is added to models that are trained; settings: examples of --set."""
     every = "A name or a .safetensors file, again for each."

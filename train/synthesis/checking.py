@@ -45,17 +45,26 @@ def errors_of(known: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 def look(folder: Path, paths: list[str], known: np.ndarray) -> Found:
-    """Find the faces of a set's pictures, each by itself; DataError where one cannot be read."""
+    """Find the faces of a set's pictures, whose known landmarks are (N, 83, 2); DataError where one cannot be read."""
+    seen = find(folder, paths)[..., :2]
+    return Found(np.isfinite(seen[:, 0, 0]), errors_of(known.astype(np.float64), seen))
+
+
+def find(folder: Path, paths: list[str]) -> np.ndarray:
+    """(N, 83, 3) pixels: MediaPipe's landmarks of pictures, each by itself; NaN where it finds no face.
+
+    The third is the depth, growing away from the camera. DataError where a picture cannot be read.
+    """
     landmarker, mesh = FaceLandmarker(still=True), [point.mediapipe for point in LANDMARKS]
-    seen = np.full((len(paths), len(mesh), 2), np.nan)
+    seen = np.full((len(paths), len(mesh), 3), np.nan)
     try:
         for i, path in enumerate(tqdm(paths, "looking", unit="face")):
             faces = landmarker.detect(_picture(folder / path))
             if faces:
-                seen[i] = faces[0].landmarks[mesh, :2]
+                seen[i] = faces[0].landmarks[mesh]
     finally:
         landmarker.close()
-    return Found(np.isfinite(seen[:, 0, 0]), errors_of(known.astype(np.float64), seen))
+    return seen
 
 
 def _picture(path: Path) -> np.ndarray:

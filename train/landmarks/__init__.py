@@ -1,0 +1,1 @@
+"""The landmark VAE's training: sets of shapes, triplets, losses, the run."""

@@ -1,0 +1,1 @@
+"""What `affect eval landmarks` is made of: Table II's protocol, its trainings, tables and pictures."""
