@@ -30,7 +30,7 @@ from train.landmarks.scoring.outline import LINES, lines_of
 from train.landmarks.scoring.scores import Score, groups_of
 from train.landmarks.scoring.seeds import differs, over_seeds
 from train.landmarks.scoring.study import Study
-from train.landmarks.scoring.verdicts import verdicts
+from train.landmarks.scoring.verdicts import told, verdicts
 from train.landmarks.triplets import Triplets, artificial
 from train.levasa.tasks.figures import Figure
 from train.synthesis.checking import read_set
@@ -212,6 +212,7 @@ def test_the_report_says_by_itself_what_does_not_hold() -> None:
     )
     assert accurate.startswith("Accuracy, M1 less VAE: -0.100. **M1 is less accurate than the VAE**")
     assert accurate.endswith("its codes hold 3.0 nats of a face, the VAE's 3.0.")
+    assert told(Figure(-1e-9, -0.1, 0.1)) == "+0.000 (-0.100 to +0.100, which is not told from none)"
 
 
 def test_every_row_stands_in_the_report_beside_the_published_one(written: Path, facts: dict) -> None:

@@ -53,7 +53,8 @@ def _at_least_as_accurate(study: Study, kind: str) -> str:
 
 def told(lead: Figure) -> str:
     """A difference with its interval, and whether that leaves out none at all."""
+    value, low, high = (f"{round(each, 3) + 0.0:+.3f}" for each in lead)
     if not math.isfinite(lead.low):
-        return f"{lead.value:+.3f}"
+        return value
     unsure = "" if differs(lead) else ", which is not told from none"
-    return f"{lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f}{unsure})"
+    return f"{value} ({low} to {high}{unsure})"
