@@ -248,6 +248,7 @@ FURTHER = {
     "synthetic": "train.scoring.synthetic:evaluate_synthetic",
     "folds": "train.folds:write_folds",
     "levasa": "train.levasa.tasks.command:evaluate_levasa",
+    "disvae": "train.disvae.tasks.command:evaluate_disvae",
     "table": "train.scoring.published:print_tables",
 }
 """Commands that stand in modules of their own."""
