@@ -232,6 +232,7 @@ def test_crops_are_cut_within_three_pixels_and_mirrored() -> None:
     left = torch.minimum(cut[:, 0], cut[:, -1])
     assert set(left.tolist()) == set(range(5, 12))
     assert 60 < (cut[:, 0] > cut[:, -1]).sum() < 140
+    assert torch.equal(cut[:100], cut[100:])
     assert seen(ramp, 64, "none")[:, 0, 0, 0].eq(8).all()
 
 

@@ -105,8 +105,14 @@ def seen(crops: Tensor, size: int, augmentation: str) -> Tensor:
 
 
 def shifted(crops: Tensor, size: int, shift: int) -> Tensor:
-    """Each cut out by up to `shift` pixels beside the middle, every second one mirrored."""
-    corners = (crops.shape[-1] - size) // 2 + torch.randint(-shift, shift + 1, (len(crops), 2))
+    """Each cut out by up to `shift` pixels beside the middle, every second one mirrored.
+
+    The two pictures of a person, which stand half a batch apart, alike: or the one would not tell where the other's
+    light comes from.
+    """
+    pairs = len(crops) // 2
+    corners = (crops.shape[-1] - size) // 2 + torch.randint(-shift, shift + 1, (pairs, 2)).repeat(2, 1)
     cut = [crop[:, y : y + size, x : x + size] for crop, (y, x) in zip(crops, corners.tolist(), strict=True)]
+    mirrored = (torch.rand(pairs, 1, 1, 1) < 0.5).repeat(2, 1, 1, 1)
     pictures = torch.stack(cut)
-    return torch.where(torch.rand(len(crops), 1, 1, 1) < 0.5, pictures.flip(3), pictures)
+    return torch.where(mirrored, pictures.flip(3), pictures)
