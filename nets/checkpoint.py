@@ -14,6 +14,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig, parameter_count
+from nets.disvae import Disvae, DisvaeConfig
 from nets.files import write_whole
 from nets.landmark_vae import LandmarkVae, LandmarkVaeConfig
 from nets.levasa import Levasa, LevasaConfig
@@ -22,6 +23,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the models that ship."""
 KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "anclaf": lambda config: Anclaf(AnclafConfig.from_dict(config)),
+    "disvae": lambda config: Disvae(DisvaeConfig.from_dict(config)),
     "levasa": lambda config: Levasa(LevasaConfig.from_dict(config)),
     "landmark-vae": lambda config: LandmarkVae(LandmarkVaeConfig.from_dict(config)),
 }

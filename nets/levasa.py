@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from nets.network import Network
+from nets.network import Network, joint_quadrants
 from nets.products import TransposedConvolution
 
 Heads = Literal["none", "repeat", "scalar", "classes"]
@@ -146,7 +146,7 @@ class Levasa(Network):
         high = (affect >= 0).float()
         if self.config.heads == "classes":
             high = torch.softmax(outputs, dim=2)[..., HIGH:].sum(2)
-        return mean.flatten(1), _quadrants(high), affect
+        return mean.flatten(1), joint_quadrants(high), affect
 
     @property
     def has_affect(self) -> bool:
@@ -157,14 +157,6 @@ class Levasa(Network):
         if self.config.heads != "classes":
             return outputs.mean(2)
         return torch.softmax(outputs, dim=2) @ torch.linspace(-1, 1, LEVELS, device=outputs.device)
-
-
-def _quadrants(high: Tensor) -> Tensor:
-    """(B, 4): joint probabilities of ++, -+, --, +- from those (B, 2) that valence and that arousal are high."""
-    valence, arousal = high.unbind(1)
-    low_valence, low_arousal = 1 - valence, 1 - arousal
-    joint = [valence * arousal, low_valence * arousal, low_valence * low_arousal, valence * low_arousal]
-    return torch.stack(joint, dim=1)
 
 
 def _encoder_layers(config: LevasaConfig) -> Iterator[nn.Module]:

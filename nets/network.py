@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
+import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -53,3 +54,16 @@ class Network(nn.Module, ABC):
     def has_affect(self) -> bool:
         """Whether it tells valence and arousal at all: a plain autoencoder does not."""
         return True
+
+    @property
+    def reading_names(self) -> tuple[str, ...]:
+        """What the feature's columns are called, in order, where they are worth recording; empty where not."""
+        return ()
+
+
+def joint_quadrants(high: Tensor) -> Tensor:
+    """(B, 4): joint probabilities of ++, -+, --, +- from those (B, 2) that valence and that arousal are high."""
+    valence, arousal = high.unbind(1)
+    low_valence, low_arousal = 1 - valence, 1 - arousal
+    joint = [valence * arousal, low_valence * arousal, low_valence * low_arousal, valence * low_arousal]
+    return torch.stack(joint, dim=1)

@@ -54,6 +54,7 @@ class Runtime:
         self.device = torch.device(device)
         self.feature_width = self.row_width = model.config.feature
         self.recurrent = model.recurrence is not None
+        self.reading_names = model.reading_names
         self.sequence_length = card.sequence_length
         self.window_rate_hz = card.rate_hz
         self._model = fold_batch_norms(model.eval()).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

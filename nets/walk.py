@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nets.levasa import Levasa
+from nets.pictures import batch_of, crops_of
 
 STEPS, STEP, NEAR = 60, 0.5, 1e-4
 """Most steps of Newton's method, the longest of them for a head that is not linear (standard deviations of the latents'
@@ -36,9 +37,9 @@ class Walk:
 @torch.no_grad()
 def walk(model: Levasa, crop: np.ndarray, targets: np.ndarray) -> Walk:
     """Move the latents of a crop (S, S, C) uint8 to N targets (N, 2) of valence and arousal; NaN leaves an axis."""
-    z = model.latents(_batch(crop[None])).mean
+    z = model.latents(batch_of(crop[None])).mean
     moved = move(model, z.expand(len(targets), -1, -1), torch.from_numpy(targets).float())
-    pictures = _pictures(model.decode(torch.cat([z, moved])))
+    pictures = crops_of(model.decode(torch.cat([z, moved])))
     read = _affect(model, np.concatenate([crop[None], pictures]))
     moves = (moved - z)[:, :2].norm(dim=2).numpy()
     return Walk(read[0], pictures[0], read[1], pictures[1:], model.affect(moved).numpy(), read[2:], moves)
@@ -73,14 +74,4 @@ def _slopes(model: Levasa, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _affect(model: Levasa, crops: np.ndarray) -> np.ndarray:
-    return model.encode(_batch(crops))[2].numpy()
-
-
-def _batch(crops: np.ndarray) -> Tensor:
-    """Crops (B, S, S, C) uint8 as the model takes them."""
-    return torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
-
-
-def _pictures(decoded: Tensor) -> np.ndarray:
-    """(B, C, S, S) about [0, 1] to (B, S, S, C) uint8."""
-    return (255 * decoded.clamp(0, 1)).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return model.encode(batch_of(crops))[2].numpy()

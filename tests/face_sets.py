@@ -9,7 +9,7 @@ from tracker.faces.landmarks import FaceLandmarker
 from tracker.sources import open_source
 from train.clips.morph import Face
 from train.datasets import ferplus
-from train.prepared import LabelScale, Prepared, create_crops, write_prepared
+from train.prepared import LabelScale, Names, Prepared, create_crops, write_prepared
 
 TEMPLATE = Template(size=64, channels=1, margin=8)
 COUNT = 36
@@ -56,4 +56,4 @@ def make_ferplus(folder: Path, faces: list[Face], without: tuple[str, ...] = ())
         **{key: values for key, values in extra.items() if key not in without},
     }
     names = [f"fer{i:07d}" for i in range(COUNT)]
-    return write_prepared(folder, "ferplus", TEMPLATE, LabelScale(), columns, names, names)
+    return write_prepared(folder, "ferplus", TEMPLATE, LabelScale(), columns, Names(names, names))

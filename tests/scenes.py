@@ -8,7 +8,9 @@ from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig
 from nets.checkpoint import ModelCard
+from nets.disvae import Disvae, DisvaeConfig
 from nets.levasa import Heads, Levasa, LevasaConfig
+from nets.network import Shape
 from nets.runtime import Runtime
 from tracker.faces.align import ANCHORS, Template
 from tracker.types import AffectSample, Face, Frame, TrackedFrame
@@ -80,6 +82,21 @@ def two_walkers(count: int, rate_hz: float = 25.0, start: int = 0) -> Iterator[F
         yield scene(index, time, [] if index % 17 == 5 else places)
 
 
+def card_of(name: str, kind: str, config: Shape, **more: object) -> ModelCard:
+    """The card of a model with random weights."""
+    return ModelCard(
+        name=name,
+        kind=kind,
+        config=config.to_dict(),
+        crop=Template(size=config.size, channels=config.channels).card(),
+        data="none",
+        terms="none",
+        command="none",
+        sha256="0" * 64,
+        **more,
+    )
+
+
 def small_runtime(recurrence: str = "none", length: int = 8, rate_hz: float | None = 25.0, seed: int = 0) -> Runtime:
     """ANCLaF networks of a few thousand parameters with random weights, always the same."""
     torch.manual_seed(seed)
@@ -96,19 +113,8 @@ def small_runtime(recurrence: str = "none", length: int = 8, rate_hz: float | No
         recurrence=recurrence,
         hidden=12,
     )
-    card = ModelCard(
-        name=f"random-{recurrence}",
-        kind="anclaf",
-        config=config.to_dict(),
-        crop=Template(size=32, channels=1).card(),
-        data="none",
-        terms="none",
-        command="none",
-        sequence_length=length if recurrence != "none" else 1,
-        rate_hz=rate_hz if recurrence != "none" else None,
-        sha256="0" * 64,
-    )
-    return Runtime(Anclaf(config), card)
+    window = {} if recurrence == "none" else {"sequence_length": length, "rate_hz": rate_hz}
+    return Runtime(Anclaf(config), card_of(f"random-{recurrence}", "anclaf", config, **window))
 
 
 def small_levasa(heads: Heads = "scalar", channels: int = 1) -> tuple[Levasa, ModelCard]:
@@ -123,17 +129,32 @@ def small_levasa(heads: Heads = "scalar", channels: int = 1) -> tuple[Levasa, Mo
             layer.momentum = 1.0
     blots = torch.randint(0, 256, (256, channels, 5, 5)).float()
     model.decode(model.latents(nn.functional.interpolate(blots, (32, 32), mode="bilinear")).mean)
-    card = ModelCard(
-        name=f"random-levasa-{heads}",
-        kind="levasa",
-        config=config.to_dict(),
-        crop=Template(size=32, channels=channels).card(),
-        data="none",
-        terms="none",
-        command="none",
-        sha256="0" * 64,
+    return model.eval(), card_of(f"random-levasa-{heads}", "levasa", config)
+
+
+def small_disvae(generative: bool = True, channels: int = 1) -> tuple[Disvae, ModelCard]:
+    """A DisVAE of a few thousand parameters whose random weights tell pictures apart, always the same, and its card."""
+    torch.manual_seed(0)
+    config = DisvaeConfig(
+        classes=("neutral", "anger", "happiness"),
+        centres=((0.0, 0.0), (-0.6, 0.5), (0.7, 0.2)),
+        size=32,
+        channels=channels,
+        widths=(4, 8, 8),
+        latent=5,
+        generative=generative,
     )
-    return model.eval(), card
+    model = Disvae(config)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+    blots = nn.functional.interpolate(torch.randint(0, 256, (256, channels, 5, 5)).float(), (32, 32), mode="bilinear")
+    code = model.expression(blots).mean
+    model.classifier[1].weight.data *= 3 / model.classify(code).std()
+    if generative:
+        model.decode(model.fuse(model.identity(blots).mean, code))
+        model.decoder[-1].bias.data += 0.5
+    return model.eval(), card_of("random-disvae", "disvae", config)
 
 
 def numbers(sample: AffectSample) -> np.ndarray:

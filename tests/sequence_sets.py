@@ -12,7 +12,7 @@ from nets.anclaf.model import with_recurrence
 from nets.checkpoint import ModelCard, save
 from tracker.faces.align import Template
 from train.clips.scripts import KINDS
-from train.prepared import LabelScale, Prepared, create_crops, write_prepared
+from train.prepared import LabelScale, Names, Prepared, create_crops, write_prepared
 
 RATE_HZ = 25.0
 TEMPLATE = Template(size=32, channels=1, margin=4)
@@ -69,7 +69,7 @@ def write_set(
     crops[:] = noisy.clip(0, 255).astype(np.uint8)
     clips = [f"clip{i}" for i in range(columns["clip"].max() + 1)]
     subjects = [f"face{i}" for i in range(columns["subject"].max() + 1)]
-    return write_prepared(folder, name, template, scale or LabelScale(), columns, clips, subjects)
+    return write_prepared(folder, name, template, scale or LabelScale(), columns, Names(clips, subjects))
 
 
 def write_split_set(folder: Path, **changes: np.ndarray) -> Prepared:

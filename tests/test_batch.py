@@ -47,7 +47,12 @@ class FacelessEngine:
         return []
 
     def meta(self) -> dict:
-        return {"model": {"name": "faceless", "sha256": SHA, "terms": "none"}, "device": "cpu", "window_rate_hz": None}
+        return {
+            "model": {"name": "faceless", "sha256": SHA, "terms": "none"},
+            "device": "cpu",
+            "window_rate_hz": None,
+            "readings": [],
+        }
 
     def close(self) -> None:
         pass

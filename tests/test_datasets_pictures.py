@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from tracker.errors import DataError, UsageError
 from train.datasets import DATA_SETS, affectnet, ferplus, ferplus_set, module_of, table
+from train.datasets.expressions import NONE
 from train.datasets.parts import BLOCK, still_parts
 from train.datasets.shots import VideoFrames
 from train.prepared import LabelScale
@@ -53,6 +54,7 @@ def test_affectnet_by_its_tables(tmp_path: Path) -> None:
     assert_array_equal(part.split, [0, 0, 1])
     assert_array_equal(part.extra["expression"], [1, 7, 0])
     assert [shot.fault for shot in part.pictures] == ["", "missing", ""]
+    assert [listing.classes[i] for i in part.extra["expression"]] == ["happiness", "contempt", "neutral"]
 
 
 def affectnet_arrays(root: Path, folder: str, key: int, expression: int, valence: str, arousal: str) -> None:
@@ -178,6 +180,33 @@ def test_a_table_of_video_frames(tmp_path: Path, sample_clip: Path) -> None:
     assert (first.still, second.still) == (False, True)
 
 
+def test_a_table_of_expressions(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    rows = [
+        "path,valence,arousal,expression,degree",
+        "a.png,0,0,Sad,2",
+        "b.png,,,,",
+        "c.png,,,calm,1",
+        "d.png,,,neutral,",
+    ]
+    listing = table.read(write(tmp_path / "t.csv", *rows))
+    (part,) = listing.parts
+    assert listing.classes == ("neutral", "calm", "sadness")
+    assert part.extra["expression"].tolist() == [2, NONE, 1, 0] and part.extra["degree"].tolist() == [2, 0, 1, 0]
+    assert {values.dtype for values in part.extra.values()} == {np.dtype(np.uint8)}
+
+
+def test_a_table_of_clips_whose_expression_rises(tmp_path: Path, sample_clip: Path) -> None:
+    (tmp_path / "a.mp4").symlink_to(sample_clip)
+    rows = ["a.mp4,1,0,0,fear,0.25", "b.mp4,0,0,0,tired,1", "a.mp4,0,0,0,neutral,0.000"]
+    header = "video,frame,valence,arousal,expression,degree"
+    listing = table.read(write(tmp_path / "t.csv", header, *rows))
+    first, second = listing.parts
+    assert listing.classes == ("neutral", "fear", "tired")
+    assert first.extra["expression"].tolist() == [0, 1] and second.extra["expression"].tolist() == [2]
+    assert first.extra["degree"].tolist() == [0, 0.25] and first.extra["degree"].dtype == np.float32
+
+
 TABLE_FAULTS = [
     ("path,valence", ["a.png,0"], "no column arousal in its first row"),
     ("valence,arousal", ["0,0"], "no column path, nor video and frame"),
@@ -186,6 +215,9 @@ TABLE_FAULTS = [
     ("path,valence,arousal", ["none.png,0,0"], "none of the 1 annotated files is there"),
     ("path,valence,arousal,split", ["a.png,0,0,exam"], "row 2: split is exam; expected train, validation, test"),
     ("path,valence,arousal,subject", ["a.png,0,0,"], "row 2: the subject is empty"),
+    ("path,valence,arousal,degree", ["a.png,0,0,strong"], "row 2: degree is strong; expected a number"),
+    ("path,valence,arousal,degree", ["a.png,0,0,-1"], "row 2: degree is -1; expected 0 to 255"),
+    ("path,valence,arousal,expression", ["a.png,0,0,"], "column expression: 0 different expressions; expected 1 to"),
     (
         "video,frame,valence,arousal",
         ["a.png,1,0,0", "a.png,1,0,0"],

@@ -1,8 +1,8 @@
-"""`affect edit`: walks through LeVAsa's latents go where they should by the shortest way, and the picture says so."""
+"""`affect edit`: LeVAsa's walks go where they should by the shortest way, DisVAE's swaps are what was decoded."""
 
 import json
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise, permutations, product
 from pathlib import Path
 
 import cv2
@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from scenes import small_levasa, small_runtime
+from scenes import small_disvae, small_levasa, small_runtime
 from scipy.optimize import minimize
+from scipy.special import softmax
 
 from nets.checkpoint import save
 from nets.levasa import Heads, Levasa
+from nets.swap import read, swap
 from nets.walk import move, walk
 from tracker.cli import main
 from tracker.commands.edit import complete
 from tracker.config import EditConfig
-from tracker.drawing.strips import FAR, Cell, draw_strips
-from tracker.editing.faces import read_face
+from tracker.drawing.strips import FAR, Cell, draw_grid, draw_strips
+from tracker.editing.faces import read_face, read_faces
 from tracker.editing.walks import plan
 from tracker.errors import DataError, SinkError, SourceError, UsageError
 from tracker.faces.align import Template
@@ -47,7 +49,7 @@ def face(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkpoints: LeVAsas of all heads, one whose card tells its labels, an ANCLaF."""
+    """Checkpoints: LeVAsas of all heads, one whose card tells its labels, an ANCLaF, a DisVAE and its baseline."""
     folder = tmp_path_factory.mktemp("models")
     for heads in (*HEADS, "none"):
         model, card = small_levasa(heads)
@@ -56,6 +58,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(folder / "told.safetensors", model, replace(card, training={"label_range": SEEN.tolist()}))
     runtime = small_runtime()
     save(folder / "anclaf.safetensors", runtime._model, replace(runtime.card, name="an-anclaf"))
+    save(folder / "disvae.safetensors", *small_disvae())
+    save(folder / "baseline.safetensors", *small_disvae(generative=False))
     return folder
 
 
@@ -155,6 +159,40 @@ def test_a_walk_shows_what_is_decoded_and_reads_it_again(channels: int) -> None:
     assert np.abs(walked.pictures[0].astype(int) - walked.pictures[1]).max() > 2
 
 
+# The swap.
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_swap_is_the_decoded_fusion_of_both_codes(channels: int) -> None:
+    model, _ = small_disvae(channels=channels)
+    crops = np.random.default_rng(0).integers(0, 256, (5, 32, 32, channels), np.uint8)
+    pictures = swap(model, crops[:3], crops[3:])
+    assert pictures.shape == (3, 2, 32, 32, channels) and pictures.dtype == np.uint8
+    taken = torch.from_numpy(crops).permute(0, 3, 1, 2)
+    for row in range(3):
+        for column in range(2):
+            with torch.no_grad():
+                codes = model.identity(taken[row][None]).mean, model.expression(taken[3 + column][None]).mean
+                decoded = model.decode(model.fuse(*codes))[0].clamp(0, 1)
+            shown = (255 * decoded).round().permute(1, 2, 0).numpy()
+            assert np.abs(shown - pictures[row, column]).max() <= 1
+    apart = [(0, 0), (0, 1), (1, 0)]
+    assert all(np.abs(pictures[a].astype(int) - pictures[b]).max() > 2 for a, b in combinations(apart, 2))
+
+
+def test_what_is_read_is_the_classifier_s_answer_to_the_picture() -> None:
+    model, _ = small_disvae()
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 4, 32, 32, 1), np.uint8)
+    reading = read(model, pictures)
+    assert reading.probabilities.shape == (3, 4, 3) and reading.affect.shape == (3, 4, 2)
+    with torch.no_grad():
+        code = model.expression(torch.from_numpy(pictures[2, 1]).permute(2, 0, 1)[None]).mean
+        logits = model.classify(code)[0].double().numpy()
+    np.testing.assert_allclose(reading.probabilities[2, 1], softmax(logits), atol=1e-5)
+    np.testing.assert_allclose(reading.affect[2, 1], softmax(logits) @ model.config.centres, atol=1e-5)
+    assert reading.likeliest[2, 1] == logits.argmax() and len(np.unique(reading.likeliest)) > 1
+
+
 # Its course.
 
 
@@ -240,6 +278,16 @@ def test_what_is_no_face(face: Path, sample_clip: Path, tmp_path: Path) -> None:
         read_face(str(sample_clip), template, 99.0)
 
 
+def test_a_time_holds_for_the_videos_among_the_faces(face: Path, sample_clip: Path) -> None:
+    template = Template(size=64, channels=1)
+    mixed = read_faces([str(face), str(sample_clip)], template, 2.0)
+    assert mixed.shape == (2, 64, 64, 1)
+    np.testing.assert_array_equal(mixed[0], read_face(str(face), template))
+    np.testing.assert_array_equal(mixed[1], read_face(str(sample_clip), template, 2.0))
+    with pytest.raises(UsageError, match=r"face\.png is a picture, which has no frame at 2 s; leave --at out"):
+        read_faces([str(face), str(face)], template, 2.0)
+
+
 # The picture.
 
 
@@ -257,6 +305,27 @@ def test_a_strip_has_its_pictures_in_their_places() -> None:
     rows = [np.flatnonzero(mask[:, column[20:-20]].all(axis=1)) for mask, column in zip(shown, columns, strict=True)]
     assert [len(each) for each in rows[1:]] == [2 * len(rows[0])] * 3
     assert rows[0].tolist() == rows[1][: len(rows[0])].tolist()
+
+
+def test_a_grid_has_heads_at_its_left_and_top() -> None:
+    levels = [(20, 60, 100), (30, 140, 180), (40, 160, 200)]
+    (_, *tops), *lines = [[Cell(np.full((8, 8, 1), level, np.uint8)) for level in row] for row in levels]
+    lefts, rows = [line[0] for line in lines], [line[1:] for line in lines]
+    image = decoded(draw_grid(lefts, tops, rows, "title", "caption")).astype(int)
+    middles = {}
+    for level in sorted({level for row in levels for level in row} - {20}):
+        places = np.argwhere((np.abs(image - level) <= 1).all(axis=2))
+        middles[level] = np.median(places, axis=0)
+    for row in levels[1:]:
+        assert np.ptp([middles[level][0] for level in row]) < 3
+        assert middles[row[0]][1] < middles[row[1]][1] < middles[row[2]][1]
+    for above, one, two in zip(*[row[1:] for row in levels], strict=True):
+        assert np.ptp([middles[level][1] for level in (above, one, two)]) < 3
+        assert middles[above][0] < middles[one][0] < middles[two][0]
+
+
+def test_words_may_hold_signs_of_mathematics() -> None:
+    draw_grid([Cell(np.zeros((8, 8, 1), np.uint8), "a$_{b$.png")], [], [[]], "title", "caption")
 
 
 def test_what_is_beyond_the_training_stands_out() -> None:
@@ -298,11 +367,83 @@ def test_the_range_is_what_the_model_was_trained_on(models: Path, face: Path, tm
     assert asked == [(-0.8, 0.9), (0.8, 0.9), (-0.8, -0.4), (0.8, -0.4)]
 
 
+def test_the_command_puts_each_expression_on_each_identity(
+    models: Path, face: Path, media: Path, sample_clip: Path, tmp_path: Path
+) -> None:
+    files = [str(each) for each in (face, media / "single_face.mp4", sample_clip)]
+    out, values = tmp_path / "grid.png", tmp_path / "grid.json"
+    result = run(*files, "--model", models / "disvae.safetensors", "--at", 2, "-o", out, "--json", values)
+    assert result.exit_code == 0, result.output
+    assert cv2.imread(str(out)).shape[0] > 900
+    model, card = small_disvae()
+    crops = read_faces(files, Template.from_card(card.crop), 2.0)
+    seen, pictures = read(model, crops), swap(model, crops, crops)
+    again = read(model, pictures)
+    told = json.loads(values.read_text())
+    assert (told["model"]["name"], told["at_s"]) == ("random-disvae", 2.0)
+    assert [each["file"] for each in told["faces"]] == files
+    for number, each in enumerate(told["faces"]):
+        assert list(each["read"]["probabilities"].values()) == pytest.approx(seen.probabilities[number], abs=1e-5)
+    assert [(each["identity"], each["expression"]) for each in told["pictures"]] == list(product(files, files))
+    for number, each in enumerate(told["pictures"]):
+        place, read_again = divmod(number, 3), each["encoded_again"]
+        assert list(read_again["probabilities"]) == ["neutral", "anger", "happiness"]
+        assert list(read_again["probabilities"].values()) == pytest.approx(again.probabilities[place], abs=1e-5)
+        assert (read_again["valence"], read_again["arousal"]) == pytest.approx(tuple(again.affect[place]), abs=1e-5)
+        kept = again.likeliest[place] == seen.likeliest[place[1]]
+        assert each["expression_kept"] == kept
+        assert read_again["expression"] == model.config.classes[again.likeliest[place]]
+    others = [each for each in told["pictures"] if each["identity"] != each["expression"]]
+    kept = sum(each["expression_kept"] for each in others)
+    words = [each["read"]["expression"] for each in told["faces"]]
+    alike = sum(words[a] == words[b] for a, b in permutations(range(3), 2))
+    assert told["swapped"] == {"pictures": 6, "kept": kept, "alike": alike}
+    lines = result.stdout.splitlines()
+    assert lines[0].split("  ")[0] == "identity" and len(lines) == 11
+    assert lines[-1].startswith(f"{kept} of 6 pictures with another's expression show what is read in that face; the ")
+    assert lines[-1].endswith(f"own faces would in {alike}")
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ("disvae", (), "a model of kind 'disvae' needs two faces or more: expression of B on the identity of A"),
+        (
+            "disvae",
+            ("--walk", "valence"),
+            "--walk would change nothing: a model of kind 'disvae' heeds --at alone",
+        ),
+        ("disvae", ("--steps", 7, "--range", -1, 1), "--steps, --range would change nothing: a model of kind 'disvae'"),
+        ("baseline", (), "needs two faces or more"),
+    ],
+)
+def test_what_a_swap_has_no_use_for(
+    models: Path, face: Path, tmp_path: Path, model: str, options: tuple, message: str
+) -> None:
+    result = run(face, "--model", models / f"{model}.safetensors", *options, "-o", tmp_path / "a.png")
+    assert result.exit_code == 2 and message in result.stderr and len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_baseline_and_a_crowd_are_refused(models: Path, face: Path, tmp_path: Path) -> None:
+    outputs = ("-o", tmp_path / "a.png", "--json", tmp_path / "a.json")
+    result = run(face, face, "--model", models / "baseline.safetensors", *outputs)
+    assert result.exit_code == 1
+    assert "random-disvae is the CNN baseline, an encoder and a classifier: it has no decoder" in result.stderr
+    result = run(*[face] * 26, "--model", models / "disvae.safetensors", *outputs)
+    assert result.exit_code == 2 and "the number of faces is 26; expected 2 to 25" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("model", "code", "message"),
     [
         ("none", 1, "random-levasa-none (of kind 'levasa') has no heads of valence and arousal, so it tells neither"),
-        ("anclaf", 1, "an-anclaf is a model of kind 'anclaf', which makes no faces; expected one of kind levasa"),
+        (
+            "anclaf",
+            1,
+            "an-anclaf is a model of kind 'anclaf', which makes no faces; expected one of kind disvae, l",
+        ),
         ("missing", 1, "missing.safetensors'; expected a name"),
     ],
 )

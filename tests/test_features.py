@@ -17,7 +17,7 @@ from tracker.errors import DataError, SinkError
 from tracker.faces.align import Template
 from train import features
 from train.features import encoder_key, features_key, write_features
-from train.prepared import LabelScale, Prepared, create_crops, write_prepared
+from train.prepared import LabelScale, Names, Prepared, create_crops, write_prepared
 
 CONFIG = replace(
     AnclafConfig.compact(), size=32, generator_width=4, discriminator_width=4, discriminator_layers=3,
@@ -54,7 +54,7 @@ def random_set(folder: Path, seed: int, size: int = 32) -> Prepared:
         "subject": np.arange(COUNT) // 60,
     }
     names = [f"c{i}" for i in range(10)]
-    return write_prepared(folder, "random", template, LabelScale(), columns, names, names)
+    return write_prepared(folder, "random", template, LabelScale(), columns, Names(names, names))
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 OUTLETS = r"tracker\.outlets(\..+)?"
 STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|recurrence|smoothing|kernels)"
 SHARED_WITH_TRAINING = (
-    rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.plots|engine)"
+    rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.(plots|strips)|engine)"
 )
 DRAWING = r"tracker\.drawing(\..+)?"
 DESK = r"tracker\.(faults|interrupt|outputs|sheets|recording|batch)"

@@ -32,7 +32,7 @@ from train.landmarks.scoring.seeds import differs, over_seeds
 from train.landmarks.scoring.study import Study
 from train.landmarks.scoring.verdicts import told, verdicts
 from train.landmarks.triplets import Triplets, artificial
-from train.levasa.tasks.figures import Figure
+from train.scoring.figures import Figure
 from train.synthesis.checking import read_set
 from train.synthesis.works import packed
 

@@ -17,12 +17,12 @@ from sequence_sets import TEMPLATE, write_model
 from tracker.errors import CheckpointError, DataError, SinkError, UsageError
 from train.evaluate import evaluate
 from train.folds import make_folds
-from train.levasa.tasks import pictures
 from train.levasa.tasks.config import TITLES
-from train.levasa.tasks.figures import Figure
 from train.levasa.tasks.published import ALIGNMENT, EMOTION, INVERSE, PUBLISHED, REGRESSION
-from train.levasa.tasks.tables import Table
 from train.prepared import open_prepared
+from train.scoring import pictures
+from train.scoring.figures import Figure
+from train.scoring.pages import Table
 
 ROOT = Path(__file__).parents[1]
 QUICK = [

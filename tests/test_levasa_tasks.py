@@ -22,10 +22,11 @@ from train.levasa.tasks.alignment import alignment, class_means, log_frequencies
 from train.levasa.tasks.circumplex import balanced, circumplex, neighbourhoods
 from train.levasa.tasks.config import TasksConfig
 from train.levasa.tasks.faces import ANNOTATED, EXPECTED, TRANSFERRED, parts_of
-from train.levasa.tasks.figures import Resamples
 from train.levasa.tasks.prediction import emotion, inverse, regression
 from train.levasa.tasks.reconstruction import examples, reconstruction
-from train.levasa.tasks.study import Outcome, Study
+from train.levasa.tasks.study import Study
+from train.scoring.figures import Resamples
+from train.scoring.pages import Outcome
 
 
 @pytest.fixture(scope="module")

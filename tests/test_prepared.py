@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from tracker.errors import DataError, SinkError
 from tracker.faces.align import Template
-from train.prepared import LabelScale, Prepared, create_crops, open_prepared, write_prepared
+from train.prepared import COLUMNS, LabelScale, Names, Prepared, create_crops, open_prepared, write_prepared
 
 TEMPLATE = Template(size=16, channels=3, margin=2)
 SCALE = LabelScale(1.0, 9.0, 5.0)
@@ -30,7 +30,7 @@ def made(folder: Path) -> Prepared:
         "split": np.array([0, 0, 0, 2, 2], np.uint8),
         "landmarks": np.full((5, 468, 2), 0.5, np.float16),
     }
-    return write_prepared(folder, "made", TEMPLATE, SCALE, columns, ("a", "ü"), ("someone",))
+    return write_prepared(folder, "made", TEMPLATE, SCALE, columns, Names(("a", "ü"), ("someone",)))
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -46,6 +46,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert data.extra["landmarks"].dtype == np.float16 and data.extra["split"].dtype == np.uint8
     kinds = [data.affect.dtype, data.found.dtype, data.clip.dtype, data.time.dtype, data.subject.dtype]
     assert kinds == [np.float32, np.bool_, np.int32, np.float64, np.int32]
+
+
+def test_classes_are_kept_and_a_set_of_before_has_none(tmp_path: Path) -> None:
+    data = made(tmp_path)
+    assert data.classes == ()
+    columns = {key: getattr(data, key) for key in COLUMNS} | {"expression": np.array([0, 1, 255, 1, 0], np.uint8)}
+    named = Names(data.clips, data.subjects, ("neutral", "joie"))
+    again = write_prepared(tmp_path, "made", TEMPLATE, SCALE, columns, named)
+    assert again.classes == ("neutral", "joie") and again.extra["expression"].tolist() == [0, 1, 255, 1, 0]
+    facts = json.loads((tmp_path / "set.json").read_text())
+    del facts["classes"]
+    (tmp_path / "set.json").write_text(json.dumps(facts))
+    assert open_prepared(tmp_path).classes == ()
 
 
 def test_a_scale_tells_its_own_unit() -> None:

@@ -15,7 +15,7 @@ from train import run
 from train.anclaf import StageOne, export, predict
 from train.config import TrainingConfig, changed, read_config
 from train.examples import Examples, examples
-from train.prepared import LabelScale, Prepared, create_crops, write_prepared
+from train.prepared import LabelScale, Names, Prepared, create_crops, write_prepared
 
 SMALL = {
     "model.generator_width": 4,
@@ -47,7 +47,7 @@ def prepared(folder: Path, crops: np.ndarray, **columns: np.ndarray) -> Prepared
     create_crops(folder, template, count)[..., 0] = crops
     own = {"found": np.ones(count), "clip": np.arange(count), "time": np.zeros(count), "subject": np.arange(count)}
     names = [str(i) for i in range(count)]
-    return write_prepared(folder, "drawn", template, LabelScale(), {**own, **columns}, names, names)
+    return write_prepared(folder, "drawn", template, LabelScale(), {**own, **columns}, Names(names, names))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from nets.checkpoint import load, read_card
 from tracker.cli import main
 from tracker.faces.align import Template
 from train.command import add_figures, changes_of
-from train.prepared import SPLITS, LabelScale, create_crops, write_prepared
+from train.prepared import SPLITS, LabelScale, Names, create_crops, write_prepared
 
 CLIPS, FRAMES = 12, 10
 STAGES = {"tiny", "tiny-S-2", "tiny-S-4", "tiny-SA-2", "tiny-SA-4"}
@@ -45,7 +45,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "split": np.array([SPLITS["train"]] * 8 + [SPLITS["validation"]] * 2 + [SPLITS["test"]] * 2, np.uint8)[clip],
     }
     names = [f"{i:03d}" for i in range(CLIPS)]
-    write_prepared(folder, "spots", Template(size=64, channels=1, margin=8), LabelScale(), columns, names, names)
+    write_prepared(folder, "spots", Template(size=64, channels=1, margin=8), LabelScale(), columns, Names(names, names))
     return folder
 
 

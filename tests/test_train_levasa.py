@@ -26,7 +26,7 @@ from train.levasa.labels import expected_labels, labels_of
 from train.levasa.losses import alignment_loss, losses_of
 from train.levasa.training import LevasaRun, train_levasa
 from train.levasa.validation import scores, validate, validation_of
-from train.prepared import LabelScale, Prepared, create_crops, open_prepared, write_prepared
+from train.prepared import LabelScale, Names, Prepared, create_crops, open_prepared, write_prepared
 
 SMOKE = changed(read(LevasaTraining, "smoke"), {"epochs": 2})
 NAMES = sorted(path.stem for path in LevasaTraining.folder.glob("*.json"))
@@ -45,7 +45,7 @@ def pictures(folder: Path, crops: np.ndarray, **columns: np.ndarray) -> Prepared
     own = {"found": np.ones(count), "clip": np.arange(count), "time": np.zeros(count), "subject": np.arange(count)}
     split = {"split": np.arange(count) * 3 // count}
     names = [str(i) for i in range(count)]
-    return write_prepared(folder, "drawn", TEMPLATE, LabelScale(), {**own, **split, **columns}, names, names)
+    return write_prepared(folder, "drawn", TEMPLATE, LabelScale(), {**own, **split, **columns}, Names(names, names))
 
 
 def run_of(config: LevasaTraining, data: Prepared, folder: Path) -> LevasaRun:
@@ -148,6 +148,14 @@ def test_classes_of_affectnet_are_labels_too(tmp_path: Path) -> None:
     data = pictures(tmp_path, np.zeros((3, 80, 80)), affect=np.zeros((3, 2)), expression=expression)
     ellipses = PRESETS["affectnet-8"].with_classes(EXPRESSIONS)
     assert np.array_equal(labels_of(data, LabelsConfig()), sample(ellipses, expression))
+
+
+def test_a_face_of_no_class_has_no_label(tmp_path: Path) -> None:
+    expression = np.array([1, 255, 0], np.uint8)
+    data = pictures(tmp_path, np.zeros((3, 80, 80)), affect=np.zeros((3, 2)), expression=expression)
+    drawn = labels_of(replace(data, classes=("neutral", "sadness")), LabelsConfig())
+    assert np.isnan(drawn).all(axis=1).tolist() == [False, True, False]
+    assert drawn[0, 0] < -0.4
 
 
 def test_the_sets_own_labels(faces: Prepared) -> None:

@@ -234,7 +234,7 @@ class BatchConfig:
 
 @dataclass(frozen=True)
 class EditConfig:
-    """One call of `affect edit`: how a face is changed."""
+    """One call of `affect edit`: how faces are changed. Walk, steps and range are a LeVAsa's."""
 
     walk: Literal["valence", "arousal", "both"] = "valence"
     """What a LeVAsa changes: a strip of pictures for one, a grid for both."""
@@ -243,7 +243,7 @@ class EditConfig:
     range: tuple[float, float] | None = None
     """Of valence and arousal; None takes what the model was trained on."""
     at: float | None = None
-    """Seconds: the frame of a video; None takes the first."""
+    """Seconds: the frame of each video; None takes the first."""
 
     def __post_init__(self) -> None:
         check_range("steps", self.steps, 2, 25)

@@ -58,6 +58,8 @@ class Answer(NamedTuple):
     """(n,) or None."""
     attention_age: np.ndarray | None
     """(n,) seconds or None."""
+    readings: np.ndarray | None
+    """(R,) or None."""
 
 
 class Sighting(NamedTuple):
@@ -109,6 +111,8 @@ class Engine:
         self.step_lag_ms = step_lag_ms(self.config.smoothing)
         self.runtime = _load(model, self.config) if isinstance(model, str | Path) else model
         self.sequence_length = _window_length(self.runtime, self.config)
+        self.reading_names: tuple[str, ...] = self.runtime.reading_names
+        """Of the samples' readings, in their order, from the first frame to the last; empty where there are none."""
         self._combiner = _combiner(self.runtime)
         self._template = Template.from_card(self.runtime.card.crop)
         self._associator = FaceAssociator(self.config.max_gap_s)
@@ -190,6 +194,7 @@ class Engine:
             "model": {"name": card.name, "kind": card.kind, "sha256": card.sha256, "terms": card.terms},
             "sequence_length": self.sequence_length,
             "window_rate_hz": self.runtime.window_rate_hz,
+            "readings": list(self.reading_names),
             "smoothing": {**asdict(self.config.smoothing), "lag_ms": round(self.step_lag_ms, 1)},
             "quality_limits": asdict(self.config.quality),
             "faces": self.config.faces,
@@ -205,7 +210,7 @@ class Engine:
         states = [self._state(sighting.face) for sighting in sightings]
         affect, attention, ages = self._combine(states, features, time)
         traces = _traces(states, affect, features.frame_affect, time)
-        answers = map(Answer, traces, features.quadrant, attention, ages)
+        answers = map(Answer, traces, features.quadrant, attention, ages, self._readings(features))
         return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
 
     def _see(self, image: np.ndarray, face: Face) -> Sighting:
@@ -230,7 +235,12 @@ class Engine:
             attention_age=answer.attention_age,
             confidence=face.score * quality,
             pose=pose,
+            readings=answer.readings,
         )
+
+    def _readings(self, features: FaceFeatures) -> Iterable[np.ndarray | None]:
+        """Of each face the values of reading_names (R,), or None where there are none."""
+        return features.feature if self.reading_names else [None] * len(features.feature)
 
     def _combine(
         self, states: list[FaceState], features: FaceFeatures, time: float

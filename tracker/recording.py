@@ -97,6 +97,7 @@ class Recorder:
             model=tally.engine["model"]["name"],
             window_rate_hz=tally.engine["window_rate_hz"],
             extras=("attention",) if output.attention else (),
+            readings=tuple(tally.engine["readings"]),
         )
         return [stack.enter_context(open_sink(kind, path, context)) for kind, path in job.outputs(output).items()]
 

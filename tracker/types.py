@@ -102,6 +102,8 @@ class AffectSample:
     """[-2, 2]: valence_smooth less that of the face's neutral baseline; NaN without one (live runs alone have one)."""
     arousal_rel: float = nan
     """[-2, 2]: likewise of arousal."""
+    readings: np.ndarray | None = None
+    """(R,) float32: what a model tells besides, by the names of Engine.reading_names; None where it tells no more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""Stage one with one thing changed at a time: what each part is worth."""
+"""Trainings with one thing changed at a time, each measured alike: what each part is worth."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,41 +14,69 @@ from nets.files import write_whole
 from tracker.errors import UsageError
 from train import metrics, run
 from train.anclaf import predict
-from train.config import CONFIGS, TrainingConfig, changed, config_path
+from train.config import CONFIGS, Configuration, TrainingConfig, changed, config_path, read
 from train.distortion import distort
+from train.disvae.ablation import measure_disvae
+from train.disvae.config import DisvaeTraining
 from train.examples import Examples, examples
 from train.folds import Rows
 from train.pipeline import run_stage_one
 from train.prepared import open_prepared
+from train.scoring.table import aligned
 
 ABLATIONS = CONFIGS / "ablations"
 ROUNDS = 500
 """Of the bootstrap."""
 AXES = ("valence", "arousal")
+C = TypeVar("C", bound=Configuration)
+
+Figures = Mapping[str, list[float] | None]
+"""By name [value, low, high] of the 95 % interval; None where a variant has no such figure."""
 
 
-def read_ablation(name: str, changes: dict[str, Any]) -> dict[str, TrainingConfig]:
+def read_ablation(name: str, changes: dict[str, Any]) -> dict[str, Configuration]:
     """The variants of a file of train/configs/ablations/, or a path, each with `changes` on top."""
     path = config_path(name, ABLATIONS)
     try:
         file = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(file["base"], str):
-            file["base"] = json.loads(config_path(file["base"], ABLATIONS).read_text(encoding="utf-8"))["base"]
-        base = changed(TrainingConfig.from_dict(file["base"]), changes)
+        base = changed(_base(KINDS[file.get("kind", "anclaf")], file["base"]), changes)
         return {name: changed(base, own) for name, own in file["variants"].items()}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{path} is not an ablation, a base and its variants: {error}") from error
 
 
-def run_ablation(variants: dict[str, TrainingConfig], data: Path, rows: Rows, out: Path, processes: int) -> str:
+def _base(kind: type[C], base: Any) -> C:
+    """What the variants change: a configuration's values, another ablation's base, or a configuration by its name."""
+    if not isinstance(base, str):
+        return kind.from_dict(base)
+    path = config_path(base, ABLATIONS)
+    return _base(kind, json.loads(path.read_text(encoding="utf-8"))["base"]) if path.exists() else read(kind, base)
+
+
+def run_ablation(variants: dict[str, Any], data: Path, rows: Rows, out: Path, processes: int) -> str:
     """Train every variant, measure it on the test frames, and return the table; figures go to OUT/figures.json."""
-    prepared, figures = open_prepared(data), {}
+    figures: dict[str, Figures] = {}
     for name, config in variants.items():
-        folder = run_stage_one(config, data, rows, out / name.replace(" ", "-").replace("'", ""), processes)
-        test = examples(prepared, rows["test"], config.stage_one, training=False)
-        figures[name] = measure(averaged(config, folder), test, config.crop.margin)
+        folder = out / name.replace(" ", "-").replace("'", "")
+        figures[name] = MEASURES[type(config)](config, data, rows, folder, processes)
         write_whole(out / "figures.json", json.dumps(figures, indent=2) + "\n")
     return table_of(figures)
+
+
+def measure_stage_one(config: TrainingConfig, data: Path, rows: Rows, out: Path, processes: int) -> Figures:
+    """Train ANCLaF's stage one and measure it."""
+    folder = run_stage_one(config, data, rows, out, processes)
+    test = examples(open_prepared(data), rows["test"], config.stage_one, training=False)
+    return measure(averaged(config, folder), test, config.crop.margin)
+
+
+KINDS: dict[str, type[Configuration]] = {"anclaf": TrainingConfig, "disvae": DisvaeTraining}
+"""What a file's `kind` is a configuration of."""
+MEASURES: dict[type[Configuration], Callable[..., Figures]] = {
+    TrainingConfig: measure_stage_one,
+    DisvaeTraining: measure_disvae,
+}
+"""Train a variant on the rows of a prepared set in a folder, in so many processes, and measure it."""
 
 
 def averaged(config: TrainingConfig, folder: Path) -> Anclaf:
@@ -83,12 +112,12 @@ def _with_interval(metric: Any, prediction: np.ndarray, target: np.ndarray) -> l
     return [round(float(value), 4) for value in (metric(prediction, target), *interval)]
 
 
-def table_of(figures: dict[str, dict[str, list[float]]]) -> str:
+def table_of(figures: Mapping[str, Figures]) -> str:
     """Aligned text: one row a variant; each figure with its interval."""
     columns = list(next(iter(figures.values())))
-    width = max(map(len, figures))
-    lines = [" " * width + "".join(f"{column:>24}" for column in columns)]
-    for name, row in figures.items():
-        cells = "".join(f"{'{:.3f} ({:.3f} to {:.3f})'.format(*row[column]):>24}" for column in columns)
-        lines.append(f"{name:{width}}{cells}")
-    return "\n".join(lines)
+    rows = [[name, *(_cell(row[column]) for column in columns)] for name, row in figures.items()]
+    return aligned([["", *columns], *rows])
+
+
+def _cell(figure: list[float] | None) -> str:
+    return "-" if figure is None else "{:.3f} ({:.3f} to {:.3f})".format(*figure)

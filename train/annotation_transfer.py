@@ -29,6 +29,7 @@ SPELLINGS = {
     "surprised": "surprise",
     "angry": "anger",
     "disgusted": "disgust",
+    "contemptuous": "contempt",
     "fearful": "fear",
     "afraid": "fear",
 }

@@ -72,13 +72,17 @@ def train_anclaf(config: str, sequences: Path | None, folds: Path | None, fold: 
 
 @train.command("ablation")
 @click.option("--config", default="stage-one", show_default=True, help="A name of train/configs/ablations/, or a file.")
+@options_of_folds
 @options_of_training
-def train_ablation(config: str, data: Path, out: Path, processes: int, changes: tuple[str, ...]) -> None:
-    """Stage one without one thing at a time, each trained alike; prints the table of what each is worth."""
+def train_ablation(config: str, data: Path, folds: Path | None, fold: int, out: Path, **options: Any) -> None:
+    """A training without one thing at a time, else alike; prints the table of what each is worth.
+
+    stage-one and released are ANCLaF's, disvae is DisVAE's.
+    """
     from train.ablation import read_ablation, run_ablation
 
-    variants = read_ablation(config, changes_of(changes))
-    click.echo(run_ablation(variants, data, rows_of(data, None, 0), out / f"ablation-{Path(config).stem}", processes))
+    variants, rows = read_ablation(config, changes_of(options["changes"])), rows_of(data, folds, fold)
+    click.echo(run_ablation(variants, data, rows, out / f"ablation-{Path(config).stem}", options["processes"]))
 
 
 @train.command("levasa")
@@ -102,6 +106,35 @@ def train_levasa(config: str, folds: Path | None, fold: int, **options: Any) -> 
     command = command_of("levasa", config, ["--folds FILE"] * bool(folds), options["changes"])
     path = training.train_levasa(settings, options["data"], rows, out, options["processes"], command)
     click.echo(f"wrote {path}")
+
+
+@train.command("disvae")
+@click.option(
+    "--config", default="two-stage", show_default=True, help="A name of train/configs/disvae/, or a .json file."
+)
+@click.option("--recon", type=click.Choice(["pixel", "vgg"]), help="In place of the configuration's reconstruction.")
+@click.option("--vgg", help="The file of VGG19's weights (torchvision's vgg19-dcbb9e9d.pth), for --recon vgg.")
+@click.option("--all-folds", is_flag=True, help="Every fold of --folds, --processes of them at a time.")
+@options_of_folds
+@options_of_training
+def train_disvae(
+    config: str, recon: str | None, vgg: str | None, all_folds: bool, folds: Path | None, fold: int, **options: Any
+) -> None:
+    """DisVAE: an autoencoder with one code of who a face is and one of its expression, and a classifier.
+
+    Writes OUT/NAME-fold-N/NAME.safetensors with its card (OUT/NAME without --folds).
+    """
+    from train.config import changed, read
+    from train.disvae.config import DisvaeTraining
+    from train.disvae.fold_runs import train_folds
+
+    given = {key: value for key, value in (("reconstruction", recon), ("vgg", vgg)) if value is not None}
+    settings = changed(read(DisvaeTraining, config), given | changes_of(options["changes"]))
+    further = ["--folds FILE"] * bool(folds) + [f"--recon {recon}"] * bool(recon) + ["--vgg FILE"] * bool(vgg)
+    command = command_of("disvae", config, further, options["changes"])
+    chosen = None if all_folds else (fold,)
+    for path in train_folds(settings, options["data"], (folds, chosen), options["out"], options["processes"], command):
+        click.echo(f"wrote {path}")
 
 
 @train.command("landmarks")

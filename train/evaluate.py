@@ -248,6 +248,7 @@ FURTHER = {
     "synthetic": "train.scoring.synthetic:evaluate_synthetic",
     "folds": "train.folds:write_folds",
     "levasa": "train.levasa.tasks.command:evaluate_levasa",
+    "disvae": "train.disvae.tasks.command:evaluate_disvae",
     "landmarks": "train.landmarks.scoring.command:evaluate_landmarks",
     "table": "train.scoring.published:print_tables",
 }

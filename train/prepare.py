@@ -11,6 +11,13 @@ from train.datasets import DATA_SETS
 
 MARGIN = 8
 """Pixels kept around a crop, for training to rotate and shift it."""
+ALL_VIEWS = click.Option(["--all-views"], is_flag=True, help="Pictures not taken from the front too.")
+OPTIONS: dict[str, list[click.Parameter]] = {
+    "sewa": [click.Option(["--rating"], type=click.Choice(["AV", "V", "A"]), help="Which raters' labels.")],
+    "rafd": [ALL_VIEWS],
+    "kdef": [ALL_VIEWS],
+}
+"""Of one data set alone; those of its `read`."""
 SEQUENCES = "train.clips.sequences:prepare_sequences"
 
 
@@ -65,8 +72,7 @@ def command_of(name: str) -> click.Command:
         click.Option(["--high"], type=float, help="Highest label."),
         click.Option(["--threshold"], type=float, help="Where the quadrants part; else the middle of the range."),
     ]
-    if name == "sewa":
-        params.append(click.Option(["--rating"], type=click.Choice(["AV", "V", "A"]), help="Which raters' labels."))
+    params += OPTIONS.get(name, [])
     return click.Command(name, params=params, callback=_callback(name), help=DATA_SETS[name].help)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,6 +47,15 @@ class LabelScale:
         return float(self.to_affect(np.array(self.threshold)))
 
 
+class Names(NamedTuple):
+    """What the numbers in a prepared set's columns stand for."""
+
+    clips: Sequence[str]
+    subjects: Sequence[str]
+    classes: Sequence[str] = ()
+    """Of the column `expression`, where there is one."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """N frames of a data set, in the order of clip and time; pictures that stand alone are clips of one frame."""
@@ -73,7 +82,9 @@ class Prepared:
     clips: tuple[str, ...]
     subjects: tuple[str, ...]
     extra: Mapping[str, np.ndarray]
-    """Further columns, (N, ...): split, emotions, landmarks, kind, as the data set has them."""
+    """Further columns, (N, ...): split, emotions, expression, degree, landmarks, kind, as the data set has them."""
+    classes: tuple[str, ...] = ()
+    """What the values of the column `expression` are called; 255 is none of them."""
 
     @property
     def usable(self) -> np.ndarray:
@@ -108,9 +119,8 @@ def write_prepared(
     template: Template,
     scale: LabelScale,
     columns: Mapping[str, np.ndarray],
-    clips: Sequence[str],
-    subjects: Sequence[str],
-) -> "Prepared":
+    names: Names,
+) -> Prepared:
     """Write the columns beside crops.npy (COLUMNS, and any further ones), then set.json; returns the whole set."""
     for key, values in columns.items():
         np.save(folder / f"{key}.npy", np.asarray(values, COLUMNS.get(key)))
@@ -119,8 +129,7 @@ def write_prepared(
         "template": asdict(template),
         "scale": asdict(scale),
         "columns": list(columns),
-        "clips": list(clips),
-        "subjects": list(subjects),
+        **{kind: list(values) for kind, values in names._asdict().items()},
     }
     write_whole(folder / "set.json", json.dumps(facts) + "\n")
     return open_prepared(folder)
@@ -147,10 +156,12 @@ def open_prepared(folder: Path | str) -> Prepared:
             f"{folder} is damaged: its columns have {sorted(lengths)} rows; make it again with affect prepare"
         )
     template = Template(**{**facts["template"], "points": tuple((x, y) for x, y in facts["template"]["points"])})
-    scale, names = LabelScale(**facts["scale"]), (tuple(facts["clips"]), tuple(facts["subjects"]))
+    scale, classes = LabelScale(**facts["scale"]), tuple(facts.get("classes", ()))
+    clips, subjects = tuple(facts["clips"]), tuple(facts["subjects"])
     return Prepared(
-        folder, facts["name"], template, scale, crops, **own, clips=names[0], subjects=names[1], extra=columns
-    )
+        folder, facts["name"], template, scale, crops, **own,
+        clips=clips, subjects=subjects, extra=columns, classes=classes,
+    )  # fmt: skip
 
 
 def _column(folder: Path, key: str) -> np.ndarray:

@@ -45,7 +45,8 @@ def track(context: click.Context, sources: tuple[str, ...], **options: Any) -> N
 
     A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Of each, DIR
     gets NAME.csv, .jsonl, .parquet, .overlay.mp4, .png and .attention.png as asked for, and NAME.meta.json, which tells
-    how they came about.
+    how they came about. What else a model tells of a face (a DisVAE the probability of each expression and its code)
+    stands in JSON lines and Parquet, not in CSV.
     """
     config = batch_config(options)
     from tracker.batch import run_batch

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -28,20 +29,32 @@ class Cell:
     above: str = ""
     below: str = ""
     far: bool = False
-    """Beyond what the model was trained on."""
+    """Beyond what the model was trained on, or not what was asked of it."""
 
 
 def draw_strips(originals: Sequence[Cell], rows: Sequence[Sequence[Cell]], title: str, caption: str) -> bytes:
     """Rows of pictures, PNG at DPI dots an inch; left of the first row the pictures that they were made of."""
-    high, wide = CELL_INCHES + 2 * WORDS_INCHES, CELL_INCHES + GAP_INCHES
-    content = (len(originals) + len(rows[0])) * wide - GAP_INCHES + PARTED_INCHES
+    return _drawn([originals, *[()] * (len(rows) - 1)], rows, title, caption)
+
+
+def draw_grid(
+    lefts: Sequence[Cell], tops: Sequence[Cell], rows: Sequence[Sequence[Cell]], title: str, caption: str
+) -> bytes:
+    """Rows of pictures as draw_strips() has them, each made of that at the row's left and that at the column's top."""
+    return _drawn([(), *([cell] for cell in lefts)], [tops, *rows], title, caption)
+
+
+def _drawn(lefts: Sequence[Sequence[Cell]], rows: Sequence[Sequence[Cell]], title: str, caption: str) -> bytes:
+    """Rows of pictures, and left of each the pictures that it was made of; a first row without is a row of heads."""
+    high, wide, beside = CELL_INCHES + 2 * WORDS_INCHES, CELL_INCHES + GAP_INCHES, max(map(len, lefts))
+    content = (beside + len(rows[0])) * wide - GAP_INCHES + PARTED_INCHES
     width = max(LEAST_INCHES, content / (1 - 2 * LEFT))
-    left = LEFT * width
+    left, top = LEFT * width, HEAD_INCHES
     with house_style():
-        figure = Figure(figsize=(width, HEAD_INCHES + len(rows) * high + FOOT_INCHES), dpi=DPI, facecolor="white")
-        _draw_row(figure, originals, left, HEAD_INCHES)
-        for number, cells in enumerate(rows):
-            _draw_row(figure, cells, left + len(originals) * wide + PARTED_INCHES, HEAD_INCHES + number * high)
+        figure = Figure(figsize=(width, top + len(rows) * high + FOOT_INCHES), dpi=DPI, facecolor="white")
+        for number, (originals, cells) in enumerate(zip(lefts, rows, strict=True)):
+            _draw_row(figure, originals, left, top + number * high)
+            _draw_row(figure, cells, left + beside * wide + PARTED_INCHES, top + number * high)
         write_title(figure, title, caption)
         return png(figure)
 
@@ -58,8 +71,11 @@ def _draw_cell(figure: Figure, cell: Cell, left: float, top: float) -> None:
     axes = figure.add_axes((left / width, 1 - floor / height, CELL_INCHES / width, CELL_INCHES / height))
     axes.imshow(cell.picture.squeeze(), "gray", vmin=0, vmax=255, interpolation="bicubic")
     axes.set_axis_off()
-    colour = FAR if cell.far else INK
     middle = (left + CELL_INCHES / 2) / width
     above, below = 1 - (floor - CELL_INCHES - 0.05) / height, 1 - (floor + 0.05) / height
-    figure.text(middle, above, cell.above, ha="center", va="bottom", fontsize=9.5, color=colour)
-    figure.text(middle, below, cell.below, ha="center", va="top", fontsize=8, color=WORDS)
+    _write(figure, (middle, above), cell.above, va="bottom", fontsize=9.5, color=FAR if cell.far else INK)
+    _write(figure, (middle, below), cell.below, va="top", fontsize=8, color=FAR if cell.far else WORDS)
+
+
+def _write(figure: Figure, place: tuple[float, float], words: str, **style: Any) -> None:
+    figure.text(*place, words, ha="center", **style).set_parse_math(False)

@@ -1,5 +1,6 @@
-"""The face that is to be changed, as the tracker sees it."""
+"""The faces that are to be changed, as the tracker sees them."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 import numpy as np
@@ -32,6 +33,13 @@ def read_face(file: str, template: Template, at: float | None = None) -> np.ndar
         place = "" if pictures else f" at {at or 0.0:g} s"
         raise DataError(f"no face was found in {file}{place}; expected one that looks about into the camera")
     return align(image, faces[0].landmarks, template)
+
+
+def read_faces(files: Sequence[str], template: Template, at: float | None = None) -> np.ndarray:
+    """read_face of N files, (N, S, S, C) uint8; a time holds for the videos among them, and there must be one."""
+    stills = [bool(find_pictures(file)) for file in files]
+    times = [None if still and not all(stills) else at for still in stills]
+    return np.stack([read_face(file, template, time) for file, time in zip(files, times, strict=True)])
 
 
 def _frame(file: str, at: float | None) -> np.ndarray:

@@ -2,20 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from nets.checkpoint import CheckpointFault, ModelCard
+from nets.checkpoint import ModelCard
 from nets.levasa import Levasa
-from nets.runtime import load_network
 from nets.walk import Walk, walk
 from tracker.config import EditConfig
 from tracker.drawing.overlay import signed
 from tracker.drawing.strips import Cell, draw_strips
 from tracker.editing.edit import Edit
 from tracker.editing.faces import read_face
-from tracker.errors import CheckpointError, UsageError
+from tracker.errors import UsageError
 from tracker.faces.align import Template
 
 AXES = ("valence", "arousal")
@@ -43,11 +42,10 @@ class Course:
         return ((self.targets < low - little) | (self.targets > high + little)).any(axis=1)
 
 
-def walk_levasa(files: tuple[str, ...], model: str, config: EditConfig) -> Edit:
-    """Walk the largest face of a file. Raises AffectError for what cannot be read, used or reached."""
+def walk_levasa(files: tuple[str, ...], network: Levasa, card: ModelCard, config: EditConfig) -> Edit:
+    """Walk the largest face of a file. Raises AffectError for what cannot be read or reached."""
     if len(files) != 1:
         raise UsageError(f"a model of kind 'levasa' changes one face; expected one file, got {len(files)}")
-    network, card = _open(model)
     course = plan(config, np.array(card.training.get("label_range", LABELS)), network.config.heads == "classes")
     crop = read_face(files[0], Template.from_card(card.crop), config.at)
     walked = walk(network, crop, course.targets)
@@ -76,14 +74,6 @@ def plan(config: EditConfig, seen: np.ndarray, bounded: bool) -> Course:
     axis = AXES.index(config.walk)
     targets[:, axis] = (valence, arousal)[axis]
     return Course(targets, config.steps, seen)
-
-
-def _open(model: str) -> tuple[Levasa, ModelCard]:
-    try:
-        network, card = load_network(model)
-    except CheckpointFault as error:
-        raise CheckpointError(str(error)) from error
-    return cast(Levasa, network), card
 
 
 def _drawn(crop: np.ndarray, walked: Walk, course: Course, names: tuple[str, str]) -> bytes:

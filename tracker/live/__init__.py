@@ -68,4 +68,5 @@ def _outlet_context(source: LiveSource, config: LiveConfig, engine: Engine) -> O
         max_gap_s=tracker.max_gap_s,
         columns=config.output.columns,
         extras=live_extras(config),
+        readings=engine.reading_names,
     )

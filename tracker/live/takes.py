@@ -138,6 +138,7 @@ class Take:
             model=engine["model"]["name"],
             window_rate_hz=engine["window_rate_hz"],
             extras=live_extras(self._config),
+            readings=tuple(engine["readings"]),
         )
 
     def _begin(self, frame: Frame) -> Zero:

@@ -35,6 +35,8 @@ class OutletContext:
     """Whose names the JSON lines on standard output bear."""
     extras: tuple[Extra, ...] = ("relative",)
     """Further fields of these lines: see tracker.sinks.records.EXTRAS."""
+    readings: tuple[str, ...] = ()
+    """Names of the fields behind those: see Engine.reading_names."""
 
 
 @dataclass(frozen=True)

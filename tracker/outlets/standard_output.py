@@ -24,7 +24,7 @@ class StdoutOutlet(Outlet):
     ROOM = 256
 
     def __init__(self, context: OutletContext, tell: Tell | None = None, descriptor: int = STDOUT) -> None:
-        self._choices = context.columns, extra_columns(context.extras)
+        self._choices = context.columns, extra_columns(context.extras, context.readings)
         self._descriptor = descriptor
         self._poller = select.poll() if hasattr(select, "poll") else None
         if self._poller:

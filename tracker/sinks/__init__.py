@@ -38,6 +38,8 @@ class SinkContext:
     """Rate of the model's window; None where it is the last frames, whatever their rate."""
     extras: tuple[Extra, ...] = ()
     """Further columns: see tracker.sinks.records.EXTRAS."""
+    readings: tuple[str, ...] = ()
+    """Names of the columns behind those, in JSON lines and Parquet alone: see Engine.reading_names."""
 
 
 class Sink(ABC):
@@ -76,21 +78,22 @@ def open_sink(kind: str, path: Path | str, context: SinkContext) -> Sink:
 
 
 def _open_csv(path: Path, context: SinkContext) -> Sink:
-    from tracker.sinks.records import CsvSink
+    from tracker.sinks.records import CsvSink, extra_columns
 
-    return CsvSink(path, context.columns, context.extras)
+    return CsvSink(path, context.columns, extra_columns(context.extras, context.readings))
 
 
 def _open_jsonl(path: Path, context: SinkContext) -> Sink:
-    from tracker.sinks.records import JsonLinesSink
+    from tracker.sinks.records import JsonLinesSink, extra_columns
 
-    return JsonLinesSink(path, context.columns, context.extras)
+    return JsonLinesSink(path, context.columns, extra_columns(context.extras, context.readings))
 
 
 def _open_parquet(path: Path, context: SinkContext) -> Sink:
     from tracker.sinks.parquet import ParquetSink
+    from tracker.sinks.records import extra_columns
 
-    return ParquetSink(path, context.columns, context.extras)
+    return ParquetSink(path, context.columns, extra_columns(context.extras, context.readings))
 
 
 def _open_video(path: Path, context: SinkContext) -> Sink:

@@ -1,16 +1,16 @@
 """Records as Parquet: typed columns, null for what was not measured, streamed in row groups."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracker.errors import SinkError
-from tracker.sinks import Columns, Extra, Sink
+from tracker.sinks import Columns, Sink
 from tracker.sinks.files import PartFile
-from tracker.sinks.records import COLUMNS, Column, Row, column_names, extra_columns, rows
+from tracker.sinks.records import COLUMNS, Column, Row, column_names, rows
 from tracker.types import TrackedFrame
 
 GROUP_ROWS = 4096
@@ -32,16 +32,14 @@ def schema(columns: Columns, extras: Iterable[Column] = ()) -> pa.Schema:
 def _type(column: Column) -> pa.DataType:
     if column.name == "timestamp":
         return pa.float64()
-    return {"int": pa.int32(), "float": pa.float32(), "text": pa.string(), "floats": pa.list_(pa.float32())}[
-        column.kind
-    ]
+    return {"int": pa.int32(), "text": pa.string(), "floats": pa.list_(pa.float32())}.get(column.kind, pa.float32())
 
 
 class ParquetSink(Sink):
     """Rows are held until a row group is full; finish and abort write what is held, and the footer."""
 
-    def __init__(self, path: Path, columns: Columns, extras: Iterable[Extra] = ()) -> None:
-        self._choices = columns, extra_columns(extras)
+    def __init__(self, path: Path, columns: Columns, extras: Sequence[Column] = ()) -> None:
+        self._choices = columns, extras
         self._schema = schema(*self._choices)
         self._rows: list[Row] = []
         self._groups = 0

@@ -23,7 +23,7 @@ class Column:
     """One column: its name, its type, the decimals kept, and its name in py-feat where that has one."""
 
     name: str
-    kind: Literal["int", "float", "text", "floats"]
+    kind: Literal["int", "float", "text", "floats", "reading"]
     decimals: int = 0
     pyfeat: str | None = None
 
@@ -69,6 +69,8 @@ RELATIVE: tuple[Column, ...] = (Column("valence_rel", "float", 6), Column("arous
 EXTRAS: dict[Extra, tuple[Column, ...]] = {"attention": ATTENTION, "relative": RELATIVE}
 """Further columns, by one name in every convention, behind the others: so those stand where they always do."""
 
+FLAT = ("int", "float", "text")
+"""Kinds of the columns that CSV has."""
 DECIMALS = [column.decimals if column.kind == "float" else None for column in COLUMNS]
 
 
@@ -82,15 +84,16 @@ def first_frame(columns: Columns) -> int:
     return 1 if columns == "openface" else 0
 
 
-def extra_columns(extras: Iterable[Extra]) -> tuple[Column, ...]:
-    """The columns of these extras, in their order."""
-    return tuple(column for extra in extras for column in EXTRAS[extra])
+def extra_columns(extras: Iterable[Extra], readings: Iterable[str] = ()) -> tuple[Column, ...]:
+    """The columns of these extras, and behind them those of the readings, all in their order."""
+    listed = (column for extra in extras for column in EXTRAS[extra])
+    return (*listed, *(Column(name, "reading", 6) for name in readings))
 
 
 def rows(tracked: TrackedFrame, columns: Columns = "affect", extras: Sequence[Column] = ()) -> list[Row]:
     """The rows of one frame: name to int, float (rounded), text, or None for what was not measured.
 
-    extras, such as RELATIVE or ATTENTION, follow behind the others; those of ATTENTION are lists of n floats.
+    extras (see extra_columns) follow behind the others; those of ATTENTION are lists of n floats.
     """
     names = [*column_names(columns), *(column.name for column in extras)]
     return [dict(zip(names, values, strict=True)) for values in _table(tracked, columns, extras)]
@@ -104,7 +107,7 @@ def _table(tracked: TrackedFrame, columns: Columns, extras: Sequence[Column]) ->
     if not extras:
         return table
     samples = tracked.samples or [None]
-    return [row + [_extra(s, each) for each in extras] for row, s in zip(table, samples, strict=True)]
+    return [row + _extras(sample, extras) for row, sample in zip(table, samples, strict=True)]
 
 
 def _nothing(index: int, time: float) -> list[Any]:
@@ -140,6 +143,15 @@ def _values(index: int, time: float, face: Face, sample: AffectSample) -> list[A
     ]
 
 
+def _extras(sample: AffectSample | None, columns: Sequence[Column]) -> list[Any]:
+    """In the order of the columns; the n-th reading belongs to the n-th of its kind."""
+    readings = iter(() if sample is None or sample.readings is None else sample.readings.tolist())
+    return [
+        _round(next(readings, None), each.decimals) if each.kind == "reading" else _extra(sample, each)
+        for each in columns
+    ]
+
+
 def _extra(sample: AffectSample | None, column: Column) -> list[float | None] | float | None:
     value = getattr(sample, column.name, None)
     if isinstance(value, np.ndarray):
@@ -162,11 +174,11 @@ def _round(value: float | None, decimals: int) -> float | None:
 class CsvSink(Sink):
     """Comma-separated values, UTF-8, a header line; an empty field is a value that was not measured.
 
-    Of the extras it has those that are no lists.
+    Of the extras it has those in FLAT: no lists, and no readings, of which there may be a hundred.
     """
 
-    def __init__(self, path: Path, columns: Columns, extras: Iterable[Extra] = ()) -> None:
-        flat = tuple(column for column in extra_columns(extras) if column.kind != "floats")
+    def __init__(self, path: Path, columns: Columns, extras: Sequence[Column] = ()) -> None:
+        flat = [column for column in extras if column.kind in FLAT]
         self._choices = columns, flat
         self._output = open_output(path)
         self._output.write(csv_lines([[*column_names(columns), *(column.name for column in flat)]]))
@@ -194,8 +206,8 @@ def csv_lines(table: Iterable[Iterable[Any]]) -> bytes:
 class JsonLinesSink(Sink):
     """One JSON object a line, null for what was not measured; the path "-" is standard output."""
 
-    def __init__(self, path: Path, columns: Columns, extras: Iterable[Extra] = ()) -> None:
-        self._choices = columns, extra_columns(extras)
+    def __init__(self, path: Path, columns: Columns, extras: Sequence[Column] = ()) -> None:
+        self._choices = columns, extras
         self._output = open_output(path)
 
     def write(self, tracked: TrackedFrame) -> None:

@@ -27,7 +27,7 @@ from tracker.faces.align import Template
 from train.clips.morph import Strip, blink
 from train.clips.pool import Pool, cast
 from train.clips.scripts import KINDS, Script, SequenceConfig, write_script
-from train.prepared import SPLITS, LabelScale, Prepared, create_crops, open_prepared, write_prepared
+from train.prepared import SPLITS, LabelScale, Names, Prepared, create_crops, open_prepared, write_prepared
 from train.preparing.blocks import NOTES, Rows, claim, writing
 
 __all__ = ["KINDS", "SequenceConfig", "film", "make_sequences", "prepare_sequences"]
@@ -123,7 +123,7 @@ def _finish(out: Path, data: Prepared, clips: Sequence[Clip], scripts: Sequence[
     scale = LabelScale(threshold=data.scale.affect_threshold)
     template = replace(data.template, margin=0)
     with writing(out):
-        write_prepared(out, NAME, template, scale, columns, [clip.name for clip in clips], subjects)
+        write_prepared(out, NAME, template, scale, columns, Names([clip.name for clip in clips], subjects))
 
 
 def _pool(data: Prepared, split: str, config: SequenceConfig) -> Pool:

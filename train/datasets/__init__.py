@@ -22,6 +22,13 @@ DATA_SETS = {
     "affectnet": Entry("train.datasets.affectnet", "AffectNet: training.csv and validation.csv, or the .npy release."),
     "aff-wild2": Entry("train.datasets.aff_wild2", "Aff-Wild2: annotation text files with videos or frames."),
     "ferplus": Entry("train.datasets.ferplus_set", "FER+: the .npz, or the folder with fer2013new.csv."),
+    "ck-plus": Entry("train.datasets.ck_plus", "CK+: cohn-kanade-images with Emotion."),
+    "ck-plus-48": Entry("train.datasets.ck_plus_48", "CK+48: a folder an expression, pictures of 48 pixels."),
+    "oulu-casia": Entry("train.datasets.oulu_casia", "Oulu-CASIA: all beneath --root; VL/Strong is usual."),
+    "rafd": Entry("train.datasets.rafd", "RaFD: files Rafd090_01_Caucasian_female_angry_frontal.jpg."),
+    "faces": Entry("train.datasets.faces", "FACES: files 004_o_m_a_a.jpg."),
+    "kdef": Entry("train.datasets.kdef", "KDEF: files AF01ANS.JPG."),
+    "persons": Entry("train.datasets.persons", "Known people, any: PERSON/EXPRESSION/*.png."),
     "table": Entry("train.datasets.table", "Anything else: a CSV of path (or video,frame), valence, arousal."),
 }
 

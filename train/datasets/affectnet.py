@@ -21,7 +21,7 @@ from train.prepared import SPLITS, LabelScale
 
 SCALE = LabelScale()
 ABSENT = -2.0
-EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+EXPRESSIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
 """By their numbers from 0."""
 TABLES = {"training.csv": "train", "validation.csv": "validation"}
 FOLDERS = {"train_set": "train", "val_set": "validation"}
@@ -58,7 +58,8 @@ def read(root: Path, scale: LabelScale = SCALE) -> Listing:
         boxes=np.array([row.box for row in kept]),
         extra={"expression": np.array([row.expression for row in kept], np.uint8)},
     )
-    return Listing(parts, {"left out: no emotion (expressions 8 to 10)": len(rows) - len(kept)})
+    counts = {"left out: no emotion (expressions 8 to 10)": len(rows) - len(kept)}
+    return Listing(parts, counts, classes=EXPRESSIONS)
 
 
 def _rows_of_table(root: Path, name: str, split: str) -> Iterator[_Row]:

@@ -55,6 +55,8 @@ class Listing:
     """What the reader left out or could not match, for the report."""
     faces: int = 8
     """Faces looked for in a picture."""
+    classes: Sequence[str] = ()
+    """What the values of the parts' column `expression` are called, where they have one."""
 
 
 def blocks(count: int) -> list[slice]:

@@ -1,26 +1,48 @@
 """Any other data set: a CSV with one row a picture, or one row a frame of a video.
 
 Columns: `path` (a picture, standing alone), or `video` and `frame` (counted from 0); `valence` and `arousal` (empty
-where there is no label); and, where wanted, `subject` (else each clip is its own) and `split` (train, validation,
-test). Paths are relative to the CSV. The rows of a video may stand anywhere in the file.
+where there is no label); and, where wanted, `subject` (else each clip is its own), `split` (train, validation, test),
+`expression` (any word; happy is happiness; empty where there is none) and `degree` (how strong it is, from 0). Paths
+are relative to the CSV. The rows of a video may stand anywhere in the file.
 """
 
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from tracker.errors import DataError
+from train.annotation_transfer import spelled
+from train.datasets.expressions import classes_among, numbers
 from train.datasets.parts import AXES, Listing, Part, checked, number, require_pictures, still_parts
 from train.datasets.shots import VideoFrames
 from train.prepared import SPLITS, LabelScale
 
 SCALE = LabelScale()
-EXPECTED = "a CSV with path (or video,frame), valence, arousal, and perhaps subject and split"
+EXPECTED = "a CSV with path (or video,frame), valence, arousal, and perhaps subject, split, expression and degree"
 
 Row = tuple[str, dict[str, str | None]]
 """The row's place, for messages (the table's name and the row's number, the header being row 1), and its cells."""
+MOST = 255
+"""Of a degree."""
+
+
+class _Columns(NamedTuple):
+    """What N rows say, beside their pictures and their people."""
+
+    labels: np.ndarray
+    """(N, 2), NaN where there is none."""
+    split: np.ndarray | None
+    """(N,) uint8, where the table has it."""
+    extra: dict[str, np.ndarray]
+    """(N,) each: expression and degree, where the table has them."""
+
+    def at(self, order: list[int]) -> "_Columns":
+        """Of some rows alone, in that order."""
+        split = None if self.split is None else self.split[order]
+        return _Columns(self.labels[order], split, {key: values[order] for key, values in self.extra.items()})
 
 
 def read(root: Path, scale: LabelScale = SCALE) -> Listing:
@@ -28,17 +50,26 @@ def read(root: Path, scale: LabelScale = SCALE) -> Listing:
     if root.is_dir():
         raise DataError(f"{root} is a folder; expected {EXPECTED}")
     rows = read_cells(root, AXES, EXPECTED)
-    columns = rows[0][1]
-    if "path" not in columns and not {"video", "frame"} <= columns.keys():
+    header = rows[0][1].keys()
+    if "path" not in header and not {"video", "frame"} <= header:
         raise DataError(f"{root}: no column path, nor video and frame, in its first row; expected {EXPECTED}")
-    file = "path" if "path" in columns else "video"
+    file, make = ("path", _pictures) if "path" in header else ("video", _videos)
     require_pictures((root.parent / _cell(row, file) for row in rows), f"paths relative to {root.name}")
+    columns, classes = _columns_of(root, rows, scale)
+    return Listing(make(root, rows, columns), classes=classes)
+
+
+def _columns_of(root: Path, rows: list[Row], scale: LabelScale) -> tuple[_Columns, tuple[str, ...]]:
+    """What the rows say, and the names of their expressions."""
+    header = rows[0][1].keys()
     values = [[number(cells[axis], f"{place}: {axis}") for axis in AXES] for place, cells in rows]
     labels = checked(np.array(values), scale, lambda i: rows[i][0])
-    split = np.array([_split_of(row) for row in rows], np.uint8) if "split" in columns else None
-    if file == "path":
-        return Listing(_pictures(root, rows, labels, split))
-    return Listing(_videos(root, rows, labels, split))
+    split = np.array([_split_of(row) for row in rows], np.uint8) if "split" in header else None
+    words = [spelled(cells["expression"] or "") for _, cells in rows] if "expression" in header else []
+    classes = classes_among(words, f"{root.name}, column expression") if words else ()
+    extra = {"expression": numbers(words, classes)} if words else {}
+    extra |= {"degree": _degrees_of(rows)} if "degree" in header else {}
+    return _Columns(labels, split, extra), classes
 
 
 def read_cells(table: Path, required: Sequence[str], expected: str) -> list[Row]:
@@ -69,6 +100,15 @@ def _cell(row: Row, name: str) -> str:
     return text
 
 
+def _degrees_of(rows: list[Row]) -> np.ndarray:
+    """(N,) uint8 of whole degrees, float32 where one is a share; an empty one is 0."""
+    degrees = np.nan_to_num([number(cells["degree"], f"{place}: degree") for place, cells in rows])
+    wrong = np.flatnonzero((degrees < 0) | (degrees > MOST))
+    if len(wrong):
+        raise DataError(f"{rows[wrong[0]][0]}: degree is {degrees[wrong[0]]:g}; expected 0 to {MOST}")
+    return degrees.astype(np.uint8 if (degrees % 1 == 0).all() else np.float32)
+
+
 def _split_of(row: Row) -> int:
     name = _cell(row, "split")
     if name not in SPLITS:
@@ -80,13 +120,14 @@ def _subject_of(row: Row, clip: str) -> str:
     return _cell(row, "subject") if "subject" in row[1] else clip
 
 
-def _pictures(root: Path, rows: list[Row], labels: np.ndarray, split: np.ndarray | None) -> list[Part]:
+def _pictures(root: Path, rows: list[Row], columns: _Columns) -> list[Part]:
     names = [_cell(row, "path") for row in rows]
     subjects = [_subject_of(row, name) for row, name in zip(rows, names, strict=True)]
-    return still_parts([root.parent / name for name in names], labels, names, subjects, split)
+    paths = [root.parent / name for name in names]
+    return still_parts(paths, columns.labels, names, subjects, columns.split, extra=columns.extra)
 
 
-def _videos(root: Path, rows: list[Row], labels: np.ndarray, split: np.ndarray | None) -> list[Part]:
+def _videos(root: Path, rows: list[Row], columns: _Columns) -> list[Part]:
     """One part a video, in the order in which the videos first appear."""
     places: dict[str, list[tuple[int, int]]] = {}
     for i, row in enumerate(rows):
@@ -94,12 +135,10 @@ def _videos(root: Path, rows: list[Row], labels: np.ndarray, split: np.ndarray |
         if frame < 0 or frame != int(frame):
             raise DataError(f"{row[0]}: frame is {frame:g}; expected a whole number from 0")
         places.setdefault(_cell(row, "video"), []).append((int(frame), i))
-    return [_video(root, name, sorted(found), rows, labels, split) for name, found in places.items()]
+    return [_video(root, name, sorted(found), rows, columns) for name, found in places.items()]
 
 
-def _video(
-    root: Path, name: str, found: list[tuple[int, int]], rows: list[Row], labels: np.ndarray, split: np.ndarray | None
-) -> Part:
+def _video(root: Path, name: str, found: list[tuple[int, int]], rows: list[Row], columns: _Columns) -> Part:
     frames, order = [frame for frame, _ in found], [i for _, i in found]
     steps = np.diff(frames)
     if (steps == 0).any():
@@ -110,5 +149,6 @@ def _video(
         raise DataError(f"{root.name}: {name} has the subjects {', '.join(sorted(subjects))}; expected one a video")
     # a face is followed from frame to frame only where no frames lie between
     still = len(frames) == 1 or bool((steps > 1).any())
-    kind = None if split is None else split[order]
-    return Part(VideoFrames(root.parent / name, frames), labels[order], (name,), tuple(subjects), kind, still=still)
+    labels, split, extra = columns.at(order)
+    pictures = VideoFrames(root.parent / name, frames)
+    return Part(pictures, labels, (name,), tuple(subjects), split, still=still, extra=extra)

@@ -38,7 +38,8 @@ def classes_of(data: Prepared, label_share: float = 0.0) -> tuple[Sequence[str],
     if "emotions" in data.extra:
         return EMOTIONS, emotion_shares(data, np.arange(len(data.affect)), label_share)
     if "expression" in data.extra:
-        return EXPRESSIONS, np.eye(len(EXPRESSIONS))[data.extra["expression"]]
+        names = data.classes or EXPRESSIONS  # sets of AffectNet did not always name them
+        return names, np.equal.outer(data.extra["expression"], np.arange(len(names))).astype(float)
     raise DataError(
         f"{data.folder} has no classes of emotion to draw labels by; take its own with --set labels.source=set"
     )

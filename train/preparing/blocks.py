@@ -96,7 +96,7 @@ def writing(folder: Path, option: str = "") -> Iterator[None]:
 
 def key_of(name: str, template: Template, scale: LabelScale, listing: Listing) -> dict[str, Any]:
     """What tells one preparation from another."""
-    digest = hashlib.sha256(str(listing.faces).encode())
+    digest = hashlib.sha256(str(listing.faces).encode() + ",".join(listing.classes).encode())
     for part in listing.parts:
         arrays = {"labels": part.labels, "boxes": part.boxes, "split": part.split, **part.extra}
         digest.update(repr((part.pictures, part.clips, part.subjects, part.side, part.still)).encode())

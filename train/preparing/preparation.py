@@ -19,7 +19,7 @@ from tracker.errors import DataError, UsageError
 from tracker.faces.align import Template
 from train.datasets import module_of
 from train.datasets.parts import Listing, Part
-from train.prepared import LabelScale, create_crops, write_prepared
+from train.prepared import LabelScale, Names, create_crops, write_prepared
 from train.preparing.aligning import LANDMARKS, Finder, align_part
 from train.preparing.blocks import NOTES, Note, Rows, claim, key_of, writing
 from train.preparing.report import report_of
@@ -193,18 +193,16 @@ def _work(task: Task) -> int:
 
 def _finish(name: str, root: Path, listing: Listing, job: Job, tasks: Sequence[Task], scale: LabelScale) -> None:
     notes = [Note.read(job.note(task.index)) for task in tasks]
-    columns, clips, subjects = _columns_of(listing, notes, scale)
+    columns, names = _columns_of(listing, notes, scale)
     columns["landmarks"] = np.load(job.folder / POINTS, mmap_mode="r")
-    report = {"dataset": name, "root": str(root), **report_of(listing, notes, columns["affect"])}
+    report = {"dataset": name, "root": str(root), **report_of(listing, notes, columns)}
     with writing(job.folder):
         (job.folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        write_prepared(job.folder, name, job.template, scale, columns, clips, subjects)
+        write_prepared(job.folder, name, job.template, scale, columns, names)
 
 
-def _columns_of(
-    listing: Listing, notes: Sequence[Note], scale: LabelScale
-) -> tuple[dict[str, np.ndarray], list[str], list[str]]:
-    """The columns of the prepared set, its clips and its subjects."""
+def _columns_of(listing: Listing, notes: Sequence[Note], scale: LabelScale) -> tuple[dict[str, np.ndarray], Names]:
+    """The columns of the prepared set, and what their numbers stand for."""
     parts = listing.parts
     clips = [clip for part in parts for clip in part.clips]
     subjects = list(dict.fromkeys(subject for part in parts for subject in part.subjects))
@@ -220,4 +218,4 @@ def _columns_of(
     if parts[0].split is not None:
         columns["split"] = np.concatenate([part.split for part in parts if part.split is not None])
     columns |= {key: np.concatenate([part.extra[key] for part in parts]) for key in parts[0].extra}
-    return columns, clips, subjects
+    return columns, Names(clips, subjects, listing.classes)

@@ -1,10 +1,11 @@
 """What a preparation found and what it did not: report.json, and the table on the screen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from train.datasets.expressions import NONE
 from train.datasets.parts import Listing
 from train.preparing.blocks import Note
 
@@ -12,9 +13,14 @@ NAMED = 5
 """Files that the table names; report.json has them all."""
 
 
-def report_of(listing: Listing, notes: Sequence[Note], affect: np.ndarray) -> dict[str, Any]:
-    """What was found and what was not: numbers, the files that failed, and how many faces of which clip."""
-    found, annotated = np.concatenate([note.found for note in notes]), np.isfinite(affect).all(axis=1)
+def report_of(listing: Listing, notes: Sequence[Note], columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What was found and what was not: numbers, the files that failed, and how many faces of which clip.
+
+    A row with valence and arousal, or an expression, is annotated.
+    """
+    found, annotated = columns["found"], np.isfinite(columns["affect"]).all(axis=1)
+    if "expression" in columns:
+        annotated = annotated | (columns["expression"] != NONE)
     missing, corrupt = ([name for note in notes for name in getattr(note, kind)] for kind in ("missing", "corrupt"))
     return {
         "frames": len(found),

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
 
-from nets.checkpoint import CheckpointFault, ModelCard
+from nets.checkpoint import CheckpointFault, ModelCard, load
 from nets.network import Network
 from nets.runtime import load_network
 from tracker.errors import CheckpointError, DataError, UsageError
@@ -18,6 +18,7 @@ from train.prepared import Prepared
 Combine = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Windows (B, n, F) float32, oldest first, and valid (B, n) bool to the newest frame's affect (B, 2), unbounded."""
 Kind = Literal["single", "S", "SA"]
+N = TypeVar("N", bound=Network)
 KINDS: dict[str, Kind] = {"none": "single", "lstm": "S", "attention": "SA"}
 
 
@@ -80,6 +81,17 @@ def check_crops(label: str, crop: dict[str, Any], data: Prepared) -> None:
             f"{label} expects crops with {key} {crop.get(key)}, {data.folder} holds crops with {key} {held[key]}; "
             "prepare the set again for this model"
         )
+
+
+def open_kind(name: str, kind: type[N], called: str) -> tuple[N, ModelCard]:
+    """A model of one kind by name or path, and its card; CheckpointError where it cannot be used or is of another."""
+    try:
+        network, card = load(name)
+    except CheckpointFault as error:
+        raise CheckpointError(str(error)) from error
+    if not isinstance(network, kind):
+        raise CheckpointError(f"{card.name} is a model of kind {card.kind!r}; expected {called!r}")
+    return network, card
 
 
 def open_network(name: str) -> tuple[Network, ModelCard]:

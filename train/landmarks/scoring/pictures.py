@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from tracker.drawing.plots import DPI, GRID, LEFT, WORDS, house_style, png, write_title
 from train.annotation_transfer import spelled
-from train.levasa.tasks.pictures import COLOURS, INK, UNKNOWN
+from train.scoring.pictures import COLOURS, INK, UNKNOWN
 
 FACE_INCHES, HEAD_INCHES, PANEL_INCHES = 1.15, 0.95, 3.3
 LEAST_INCHES = 9.5

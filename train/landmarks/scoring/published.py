@@ -1,6 +1,6 @@
 """Tables II and III of Mikheeva, Ek and Kjellström: their figures on BU-3DFE and BP4D, not on the reader's set."""
 
-from train.levasa.tasks.tables import Table
+from train.scoring.pages import Table
 
 ACCURACY, TRIPLETS = "accuracy", "triplets"
 POSED = {

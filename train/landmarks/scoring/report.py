@@ -16,9 +16,9 @@ from train.landmarks.scoring.study import Study
 from train.landmarks.scoring.tables import tables_of
 from train.landmarks.scoring.trained import Job
 from train.landmarks.scoring.verdicts import verdicts
-from train.levasa.tasks.tables import Table
 from train.prepared import SPLITS
 from train.preparing.blocks import writing
+from train.scoring.pages import Table
 
 CAPTIONS = {
     "traversals.png": "What each dimension of M2's code moves",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from train.levasa.tasks.figures import Figure
+from train.scoring.figures import Figure
 
 SHARE = 0.95
 

@@ -19,8 +19,8 @@ from train.landmarks.scoring.scores import Measure, Scores, score_rows
 from train.landmarks.scoring.seeds import over_seeds
 from train.landmarks.scoring.trained import Job, Repetition, jobs_of, train_all
 from train.landmarks.triplets import artificial, read_triplets
-from train.levasa.tasks.figures import Figure
 from train.preparing.blocks import writing
+from train.scoring.figures import Figure
 
 KEY = "study.json"
 """In the folder of a kind: what its models learn, and how."""

@@ -5,8 +5,8 @@ from train.landmarks.scoring.published import ACCURACY, POSED, TRIPLETS
 from train.landmarks.scoring.scores import Measure, accuracy, of_group, triplets
 from train.landmarks.scoring.seeds import over_seeds
 from train.landmarks.scoring.study import Study
-from train.levasa.tasks.figures import Figure
-from train.levasa.tasks.tables import Table
+from train.scoring.figures import Figure
+from train.scoring.pages import Table
 
 BESIDE = (
     "Published: the authors' Table II, one training each on BU-3DFE's 100 persons. It has no row for landmarks less the"

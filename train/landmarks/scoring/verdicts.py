@@ -7,7 +7,7 @@ from train.landmarks.scoring.config import LESS, M1, M2, NONE, PCA, VAE, WHOLE
 from train.landmarks.scoring.scores import accuracy, of_group, triplets
 from train.landmarks.scoring.seeds import differs
 from train.landmarks.scoring.study import Study
-from train.levasa.tasks.figures import Figure
+from train.scoring.figures import Figure
 
 OTHERS = (NONE, PCA, VAE, M1)
 """What the paper compares M2 with."""

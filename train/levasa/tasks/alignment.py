@@ -5,9 +5,9 @@ import numpy as np
 from nets.levasa import LEVELS
 from train.annotation_transfer import STEPS, discrete
 from train.levasa.tasks.faces import EXPECTED, Faces
-from train.levasa.tasks.figures import Figure
-from train.levasa.tasks.study import AXES, Outcome, Study
-from train.levasa.tasks.tables import Table
+from train.levasa.tasks.study import AXES, Study
+from train.scoring.figures import Figure
+from train.scoring.pages import Outcome, Table
 
 SUMMED = (*AXES, "V + A")
 COMPONENTS = (

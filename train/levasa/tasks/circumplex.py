@@ -7,11 +7,12 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from train.levasa.tasks.pictures import draw_circumplexes, draw_maps
 from train.levasa.tasks.prediction import OWN
-from train.levasa.tasks.probes import REGRESSORS, predicted
-from train.levasa.tasks.study import AXES, Outcome, Study
-from train.levasa.tasks.tables import Table
+from train.levasa.tasks.probes import REGRESSORS
+from train.levasa.tasks.study import AXES, Study
+from train.scoring.pages import Outcome, Table
+from train.scoring.pictures import draw_circumplexes, draw_maps
+from train.scoring.probes import predicted
 
 MAPPED = {"z_v": 0, "z_a": 1}
 """Places in Encoded.z."""

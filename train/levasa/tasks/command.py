@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from tracker.errors import SinkError
 from train.levasa.tasks.config import TITLES
 
 
@@ -29,21 +28,14 @@ def evaluate_levasa(file: Path | None, out: Path, **options: Any) -> None:
     """
     from train.evaluate import check_folder, write_json
     from train.levasa.tasks.evaluation import Options, open_study, run_tasks
-    from train.levasa.tasks.report import json_of, markdown_of, write_report
+    from train.levasa.tasks.report import json_of, markdown_of
+    from train.scoring.pages import REPORT, make_folder, pictures_of, write_files
 
     check_folder(file)
-    _make(out)
+    make_folder(out)
     study, tasks = open_study(Options(**options))
     outcomes = run_tasks(study, tasks)
-    written = write_report(out, markdown_of(study, outcomes), outcomes)
+    written = write_files(out, pictures_of(outcomes) | {REPORT: markdown_of(study, outcomes)})
     if file is not None:
         write_json(json_of(study, outcomes), file)
     click.echo("wrote\n" + "\n".join(f"  {path}" for path in written))
-
-
-def _make(folder: Path) -> None:
-    """Make the folder of the report; SinkError where it cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{folder} cannot be made: {error.strerror}; choose another folder with --out") from error

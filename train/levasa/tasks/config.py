@@ -1,9 +1,8 @@
 """How the tasks measure: chosen beforehand, the same for every model, never by the faces that are scored."""
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from tracker.errors import UsageError
+from train.scoring.config import ScoringConfig
 
 TITLES = {
     "reconstruction": "Reconstruction",
@@ -18,17 +17,9 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class TasksConfig:
+class TasksConfig(ScoringConfig):
     """Of the classifiers and regressors that read the latents, of the intervals and of the pictures."""
 
-    faces: int = 5000
-    """Training faces, drawn at random, on which classifiers and regressors are fitted; fewer where there are fewer."""
-    seed: int = 0
-    """Of that draw, of what is random in the fits and in t-SNE, and of the resamples."""
-    processes: int = 2
-    """In which classifiers and regressors are fitted."""
-    rounds: int = 1000
-    """Resamples of the test faces behind a 95 % interval."""
     tree_leaf: int = 20
     """Fewest training faces in a leaf of the decision tree."""
     svm_penalty: float = 1.0
@@ -50,11 +41,3 @@ class TasksConfig:
     """Of t-SNE; less where there are fewer than three times as many faces."""
     shown: int = 12
     """Faces in the picture of reconstructions."""
-
-    def __post_init__(self) -> None:
-        for setting in fields(self):
-            value, kinds = getattr(self, setting.name), (int,) if setting.type is int else (int, float)
-            least = 0 if setting.name == "seed" else 1 if setting.type is int else 1e-9
-            if type(value) not in kinds or not least <= value < math.inf:
-                kind = "a whole number" if setting.type is int else "a number"
-                raise UsageError(f"{setting.name} is {value!r}; expected {kind} from {least:g}")

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from nets.checkpoint import CheckpointFault, ModelCard, load
+from nets.checkpoint import ModelCard
 from nets.levasa import Levasa
-from tracker.errors import CheckpointError, UsageError
+from nets.pictures import batch_of
+from tracker.errors import UsageError
 from train.levasa.tasks.faces import BATCH, Faces
 from train.prepared import Prepared
-from train.scoring.compared import check_crops
+from train.scoring.compared import check_crops, open_kind
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def open_models(names: Sequence[str], data: Prepared) -> tuple[Model, ...]:
     CheckpointError for one that cannot be used or is of another kind; DataError where its crops are not the set's;
     UsageError for one given twice.
     """
-    opened = [_open(name) for name in names]
+    opened = [open_kind(name, Levasa, "levasa") for name in names]
     titles = [card.name for _, card in opened]
     models = [
         Model(card.name if titles.count(card.name) == 1 else name, card, network)
@@ -60,16 +61,6 @@ def open_models(names: Sequence[str], data: Prepared) -> tuple[Model, ...]:
         if [other.label for other in models].count(model.label) > 1:
             raise UsageError(f"model {model.label} was given twice; expected each once")
     return tuple(models)
-
-
-def _open(name: str) -> tuple[Levasa, ModelCard]:
-    try:
-        network, card = load(name)
-    except CheckpointFault as error:
-        raise CheckpointError(str(error)) from error
-    if not isinstance(network, Levasa):
-        raise CheckpointError(f"{card.name} is a model of kind {card.kind!r}; expected 'levasa'")
-    return network, card
 
 
 @torch.inference_mode()
@@ -96,15 +87,10 @@ def reconstruction_errors(model: Model, faces: Faces) -> np.ndarray:
 @torch.inference_mode()
 def reconstruct(model: Model, faces: Faces) -> np.ndarray:
     """The pictures (N, S, S, C) in [0, 1] of faces that are decoded from their latents' means."""
-    pictures = model.network.decode(model.network.latents(_tensor(faces.crops())).mean)
+    pictures = model.network.decode(model.network.latents(batch_of(faces.crops())).mean)
     return pictures.permute(0, 2, 3, 1).clamp(0, 1).numpy()
 
 
 def _batches(faces: Faces, title: str) -> Iterator[Tensor]:
     for crops in tqdm(faces.batches(), title, -(-len(faces) // BATCH), unit="batch", leave=False):
-        yield _tensor(crops)
-
-
-def _tensor(crops: np.ndarray) -> Tensor:
-    """Crops (N, S, S, C) as the networks take them, (N, C, S, S)."""
-    return torch.from_numpy(crops).permute(0, 3, 1, 2)
+        yield batch_of(crops)

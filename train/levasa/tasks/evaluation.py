@@ -18,8 +18,9 @@ from train.levasa.tasks.encoded import Model, open_models
 from train.levasa.tasks.faces import has_classes, parts_of
 from train.levasa.tasks.prediction import emotion, inverse, regression
 from train.levasa.tasks.reconstruction import reconstruction
-from train.levasa.tasks.study import Outcome, Study
+from train.levasa.tasks.study import Study
 from train.prepared import Prepared, open_prepared
+from train.scoring.pages import Outcome
 
 TASKS: dict[str, Callable[[Study], Outcome]] = {
     "reconstruction": reconstruction,

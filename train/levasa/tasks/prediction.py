@@ -8,10 +8,11 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from train.levasa.tasks.alignment import levels
-from train.levasa.tasks.figures import Figure
-from train.levasa.tasks.probes import CLASSIFIERS, REGRESSORS, Probe, predicted
-from train.levasa.tasks.study import AXES, Outcome, Study
-from train.levasa.tasks.tables import Cells, Table
+from train.levasa.tasks.probes import CLASSIFIERS, REGRESSORS, Probe
+from train.levasa.tasks.study import AXES, Study
+from train.scoring.figures import Figure
+from train.scoring.pages import Cells, Outcome, Table
+from train.scoring.probes import predicted
 
 LATENTS = {"z_v": (0,), "z_a": (1,), "z_v, z_a": (0, 1), "z_v, z_a, z_z": (0, 1, 2)}
 """What the emotion is read from: places in Encoded.z."""

@@ -5,7 +5,7 @@ All of them are on IMFDB or AFEW, not on the reader's set: beside ours they tell
 
 from collections.abc import Mapping, Sequence
 
-from train.levasa.tasks.tables import Cells, Table
+from train.scoring.pages import Cells, Table
 
 PROBES = ("decision tree", "SVM", "MLP")
 REGRESSORS = ("Ridge", "Lasso", "SVR", "MLP")

@@ -4,10 +4,10 @@ import numpy as np
 
 from train.levasa.tasks.encoded import reconstruct, reconstruction_errors
 from train.levasa.tasks.faces import Faces
-from train.levasa.tasks.figures import Figure
-from train.levasa.tasks.pictures import draw_reconstructions
-from train.levasa.tasks.study import Outcome, Study
-from train.levasa.tasks.tables import Table
+from train.levasa.tasks.study import Study
+from train.scoring.figures import Figure
+from train.scoring.pages import Outcome, Table
+from train.scoring.pictures import draw_reconstructions
 
 NOTE = "Pixels in [0, 1]; faces decoded from the means of their latents."
 PRICE = "The last column is the price of alignment: a model's error over that of the vanilla one on the same faces."

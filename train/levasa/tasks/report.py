@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nets.files import write_whole
-from tracker.errors import SinkError
 from train.levasa.tasks.config import TITLES
 from train.levasa.tasks.faces import TRANSFERRED
 from train.levasa.tasks.published import PUBLISHED
-from train.levasa.tasks.study import Outcome, Study
+from train.levasa.tasks.study import Study
+from train.scoring.pages import Outcome
 
 CAPTIONS = {
     "reconstructions.png": "Test faces and what each model makes of them",
@@ -30,7 +28,6 @@ PROTOCOL = (
     "latents, fitted on {taught} of the {train} training faces, by settings fixed beforehand. The published "
     "figures are of other sets, and tested on what was trained on: they tell an order of magnitude, no more."
 )
-REPORT = "report.md"
 
 Outcomes = Mapping[str, Outcome]
 """By the task's name."""
@@ -92,17 +89,3 @@ def json_of(study: Study, outcomes: Outcomes) -> dict[str, Any]:
     settings = {"labels": asdict(study.drawn_by), "config": asdict(study.config), "notes": list(study.notes)}
     published = {name: [table.to_dict() for table in PUBLISHED[name]] for name in outcomes if name in PUBLISHED}
     return {"set": facts_of(study), "models": models, **settings, "tasks": tasks, "published": published}
-
-
-def write_report(folder: Path, markdown: str, outcomes: Outcomes) -> list[Path]:
-    """Write report.md and its pictures into a folder, each whole or not at all; SinkError where they cannot be."""
-    files: dict[str, bytes | str] = {name: png for each in outcomes.values() for name, png in each.pictures.items()}
-    files[REPORT] = markdown
-    for name, content in files.items():
-        try:
-            write_whole(folder / name, content)
-        except OSError as error:
-            raise SinkError(
-                f"{folder / name} cannot be written: {error.strerror}; choose another folder with --out"
-            ) from error
-    return [folder / name for name in files]

@@ -1,7 +1,6 @@
-"""What every task reads: the faces, what each model says of them, and how it is measured; and what a task gives."""
+"""What every task reads: the faces, what each model says of them, and how it is measured."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,19 +9,9 @@ from train.levasa.config import LabelsConfig
 from train.levasa.tasks.config import TasksConfig
 from train.levasa.tasks.encoded import Encoded, Model, encode
 from train.levasa.tasks.faces import Faces
-from train.levasa.tasks.figures import Resamples
-from train.levasa.tasks.tables import Table
+from train.scoring.figures import Resamples
 
 AXES = ("V", "A")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Of a task."""
-
-    tables: Sequence[Table] = ()
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
-    """PNG by the name of its file."""
 
 
 @dataclass(frozen=True)

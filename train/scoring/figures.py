@@ -50,8 +50,8 @@ class Resamples:
         return self.figure(values[:, None], lambda means: means[..., 0])
 
     def ratio(self, values: np.ndarray, others: np.ndarray) -> Figure:
-        """The mean of values (N,) over that of others (N,)."""
-        return self.figure(np.column_stack([values, others]), lambda means: means[..., 0] / means[..., 1])
+        """The mean of values (N,) over that of others (N,); NaN where that is nought."""
+        return self.figure(np.column_stack([values, others]), _ratio)
 
     def r_squared(self, prediction: np.ndarray, target: np.ndarray) -> Figure:
         """1 less the mean squared error over the target's variance, of prediction and target (N,)."""
@@ -73,6 +73,10 @@ class Resamples:
             name: [Figure(*each) for each in zip(values[name], *clip_sums.interval(again[name]), strict=True)]
             for name in clip_sums.FIGURES
         }
+
+
+def _ratio(means: np.ndarray) -> np.ndarray:
+    return means[..., 0] / np.where(means[..., 1] == 0, np.nan, means[..., 1])
 
 
 def _error(prediction: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,6 +24,10 @@ LETTER_INCHES = 0.065
 
 Words = np.ndarray | None
 """The emotion (n,) of each face, by name; None where it is not known."""
+Sizes = np.ndarray | float
+"""Areas of dots, square points."""
+DOT = 8.0
+"""Of one that has no size of its own."""
 
 
 def draw_reconstructions(rows: Mapping[str, np.ndarray], words: Words) -> bytes:
@@ -51,14 +55,14 @@ def _strip(faces: np.ndarray) -> np.ndarray:
     return np.broadcast_to(strip, (*strip.shape[:2], 3))
 
 
-def draw_maps(maps: Mapping[str, Mapping[str, np.ndarray]], words: Words) -> bytes:
+def draw_maps(maps: Mapping[str, Mapping[str, np.ndarray]], words: Words, sizes: Sizes = DOT) -> bytes:
     """Maps (n, 2) by latent and model, as a PNG: a row a latent, a column a model, a dot a face."""
     with house_style():
         figure, panels = _panels(len(maps), max(len(row) for row in maps.values()))
         for number, (latent, row) in enumerate(maps.items()):
             for axes, (model, points) in zip(panels[number], row.items(), strict=True):
-                _draw_dots(axes, points, words)
-                axes.set(xticks=[], yticks=[])
+                _draw_dots(axes, points, words, sizes)
+                axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
                 axes.spines[:].set(visible=True, color=GRID)
                 axes.set_title(model if number == 0 else "", fontsize=10)
             panels[number, 0].set_ylabel(latent, fontsize=11)
@@ -92,12 +96,13 @@ def _panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _draw_dots(axes: Axes, points: np.ndarray, words: Words) -> None:
+def _draw_dots(axes: Axes, points: np.ndarray, words: Words, sizes: Sizes = DOT) -> None:
     """In an order at random, so that no emotion hides the others."""
     colours = np.array([UNKNOWN] * len(points) if words is None else [COLOURS[spelled(word)] for word in words])
     order = np.random.default_rng(0).permutation(len(points))
     x, y = points[order].T
-    axes.scatter(x, y, s=8, c=colours[order], alpha=0.4 if len(points) > 2000 else 0.75, linewidth=0)
+    areas = np.broadcast_to(sizes, len(points))[order]
+    axes.scatter(x, y, s=areas, c=colours[order], alpha=0.4 if len(points) > 2000 else 0.75, linewidth=0)
 
 
 def _draw_means(axes: Axes, points: np.ndarray, truth: np.ndarray, words: Words) -> None:

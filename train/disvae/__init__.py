@@ -1,0 +1,1 @@
+"""DisVAE: identity and expression apart, in two stages or at once."""
