@@ -21,10 +21,10 @@ from tracker.errors import DataError, SinkError
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.shape import MEDIAPIPE_83
 from train.landmarks.data import read_synthetic
+from train.landmarks.found import found_landmarks
 from train.landmarks.scoring import published
 from train.landmarks.scoring.config import KINDS, LESS, M1, M2, NONE, PCA, ROWS, TRAINED, VAE, WHOLE, Options
 from train.landmarks.scoring.follow import Followed, follow
-from train.landmarks.scoring.found import found_landmarks
 from train.landmarks.scoring.measures import components, satisfied, svm_accuracy
 from train.landmarks.scoring.outline import LINES, lines_of
 from train.landmarks.scoring.scores import Score, groups_of

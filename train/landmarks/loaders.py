@@ -13,7 +13,7 @@ import numpy as np
 from tracker.errors import DataError, UsageError
 from tracker.faces.shape import Layout
 from train.landmarks.data import NEUTRAL, LandmarkSet, Table, landmark_set, read_synthetic
-from train.landmarks.scoring.found import found_landmarks
+from train.landmarks.found import found_landmarks
 
 POINTS = 83
 UPRIGHT = np.array([1, -1, -1])

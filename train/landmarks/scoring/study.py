@@ -12,9 +12,9 @@ from tqdm import tqdm
 from nets.files import write_whole
 from tracker.errors import UsageError
 from train.landmarks.data import LandmarkSet
+from train.landmarks.found import FILE
 from train.landmarks.loaders import read_landmarks
 from train.landmarks.scoring.config import NONE, Options
-from train.landmarks.scoring.found import FILE
 from train.landmarks.scoring.scores import Measure, Scores, score_rows
 from train.landmarks.scoring.seeds import over_seeds
 from train.landmarks.scoring.trained import Job, Repetition, jobs_of, train_all
