@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from nets.gaussian import Gaussian
 from nets.network import Network, joint_quadrants
 
 Fusion = Literal["linear", "relu"]
@@ -69,21 +70,12 @@ class DisvaeConfig:
         return {**values, **lists, "centres": [list(centre) for centre in self.centres]}
 
 
-class Code(NamedTuple):
-    """A normal distribution of each of a code's L components."""
-
-    mean: Tensor
-    """(B, L)."""
-    log_variance: Tensor
-    """(B, L)."""
-
-    def sample(self) -> Tensor:
-        """One draw (B, L) by torch's global generator, through which gradients pass."""
-        return self.mean + torch.exp(0.5 * self.log_variance) * torch.randn_like(self.mean)
+class Code(Gaussian):
+    """Normal distributions (B, L) of a code's components."""
 
     def divergence(self) -> Tensor:
         """(B,): Kullback-Leibler divergence from the standard normal distribution, nats, the components' mean."""
-        return 0.5 * (self.mean**2 + self.log_variance.exp() - self.log_variance - 1).mean(1)
+        return self.nats().mean(1)
 
 
 class CodeEncoder(nn.Module):

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from nets.gaussian import Gaussian
 
 
 @dataclass(frozen=True)
@@ -51,22 +53,12 @@ class LandmarkVaeConfig:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
-class Code(NamedTuple):
-    """q(z | x, y): a normal distribution of each component by itself (Eq. 3)."""
-
-    mean: Tensor
-    """(B, K)."""
-    log_variance: Tensor
-    """(B, K)."""
-
-    def sample(self, count: int) -> Tensor:
-        """Draws (count, B, K) by torch's global generator, through which gradients pass."""
-        noise = torch.randn(count, *self.mean.shape, device=self.mean.device)
-        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+class Code(Gaussian):
+    """q(z | x, y): normal distributions (B, K) of a code's components (Eq. 3)."""
 
     def divergence(self) -> Tensor:
         """(B,): Kullback-Leibler divergence from the standard normal distribution, nats."""
-        return 0.5 * (self.mean**2 + self.log_variance.exp() - self.log_variance - 1).sum(1)
+        return self.nats().sum(1)
 
     def rows(self, start: int, stop: int) -> "Code":
         """Of some of the faces."""

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import prod
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from nets.gaussian import Gaussian
 from nets.network import Network, joint_quadrants
 from nets.products import TransposedConvolution
 
@@ -73,21 +74,12 @@ class LevasaConfig:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
-class Latents(NamedTuple):
-    """Normal distributions of z_v, z_a and z_z, every component by itself."""
-
-    mean: Tensor
-    """(B, 3, latent)."""
-    log_variance: Tensor
-    """(B, 3, latent)."""
-
-    def sample(self) -> Tensor:
-        """One draw (B, 3, latent) by torch's global generator, through which gradients pass."""
-        return self.mean + torch.exp(0.5 * self.log_variance) * torch.randn_like(self.mean)
+class Latents(Gaussian):
+    """Normal distributions (B, 3, latent) of z_v, z_a and z_z."""
 
     def divergence(self) -> Tensor:
         """(B, 3): Kullback-Leibler divergence of each latent from the standard normal distribution, nats."""
-        return 0.5 * (self.mean**2 + self.log_variance.exp() - self.log_variance - 1).sum(2)
+        return self.nats().sum(2)
 
 
 class Levasa(Network):

@@ -19,8 +19,6 @@ from train.distortion import augment, distort
 from train.examples import Batch, Examples, inner
 from train.losses import affect_loss, soft_cross_entropy
 
-WARM_UP = 0.1
-"""Share of the steps in which the learning rate rises."""
 CRITIC_BETAS = (0.0, 0.9)
 """Adam's, of D in the game (Gulrajani et al. 2017)."""
 LONGEST_STEP = 5.0
@@ -91,7 +89,7 @@ class StageOne:
 
     def _rate(self, step: int) -> float:
         """Share of the learning rate."""
-        return run.rise_and_fall(step, self.config.epochs * self.steps, WARM_UP)
+        return run.rise_and_fall(step, self.config.epochs * self.steps)
 
     def begin_with(self, state: dict[str, Any], path: Path) -> None:
         """Take the averaged weights of a finished run, and its emotion head, as a start."""

@@ -1,7 +1,7 @@
 """What decides the weights, as it stands in the files of train/configs/."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -44,8 +44,23 @@ PUBLISHED_LOSS = {
 """Of the released code (main_gan): 1 for the classes, 10 for the reconstruction and the gradient penalty."""
 
 
+class Weighted:
+    """What weighs losses against one another."""
+
+    loss: dict[str, float]
+
+    def weight(self, loss: str) -> float:
+        """A loss's weight; 0 where it is not named."""
+        return self.loss.get(loss, 0.0)
+
+    def check_losses(self, known: Collection[str]) -> None:
+        """UsageError where a loss is weighed that there is not."""
+        for name in sorted(set(self.loss) - set(known))[:1]:
+            raise UsageError(f"no loss {name!r}; expected {', '.join(known)}")
+
+
 @dataclass(frozen=True)
-class StageOneConfig:
+class StageOneConfig(Weighted):
     """G, D and C together, frame by frame."""
 
     label_share: float = 0.4
@@ -84,18 +99,12 @@ class StageOneConfig:
     """Of the moving average of the weights, per step; the average is what ships."""
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.loss) - set(PUBLISHED_LOSS))
-        if unknown:
-            raise UsageError(f"no loss {unknown[0]!r}; expected {', '.join(PUBLISHED_LOSS)}")
+        self.check_losses(PUBLISHED_LOSS)
 
     @property
     def game(self) -> bool:
         """Whether D judges the pictures."""
         return self.weight("adversarial") > 0
-
-    def weight(self, loss: str) -> float:
-        """A loss's weight; 0 where it is not named."""
-        return self.loss.get(loss, 0.0)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from tracker.errors import CheckpointError, SinkError
 
 STATE_FILE = "last.pt"
 """In a run's folder: what it goes on from."""
+WARM_UP = 0.1
+"""Share of the steps in which the learning rate rises."""
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -187,9 +189,22 @@ def follow(average: nn.Module, model: nn.Module, decay: float, step: int) -> Non
             own.copy_(new)
 
 
-def rise_and_fall(step: int, total: int, warm_up: float) -> float:
-    """Share of the learning rate: up along a cosine over the share `warm_up` of the steps, down along one to zero."""
-    rise = warm_up * max(1, total)
+def make_folder(folder: Path) -> None:
+    """Make the folder that a command writes to; SinkError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{folder} cannot be made: {error.strerror}; choose another folder with --out") from error
+
+
+def rate_of(schedule: str, step: int, total: int) -> float:
+    """Share of the learning rate by a schedule: constant, or cosine (see rise_and_fall)."""
+    return 1.0 if schedule == "constant" else rise_and_fall(step, total)
+
+
+def rise_and_fall(step: int, total: int) -> float:
+    """Share of the learning rate: up along a cosine over the share WARM_UP of the steps, down along one to zero."""
+    rise = WARM_UP * max(1, total)
     if step < rise:
         return 0.04 + 0.48 * (1 - math.cos(math.pi * step / rise))
     return 0.5 * (1 + math.cos(math.pi * (min(step, total) - rise) / (max(1, total) - rise)))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 from nets.disvae import DisvaeConfig
 from tracker.errors import UsageError
 from tracker.faces.align import Template
-from train.config import CONFIGS, Configuration, check_crops
+from train.config import CONFIGS, Configuration, Weighted, check_crops
 
 LOSSES = {"reconstruction": 1.0, "kl": 0.2, "classes": 0.5}
 """The authors' weights, which hold for their perceptual reconstruction alone."""
@@ -25,7 +25,7 @@ class Phase(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DisvaeTraining(Configuration):
+class DisvaeTraining(Weighted, Configuration):
     """A whole training."""
 
     folder: ClassVar[Path] = CONFIGS / "disvae"
@@ -65,8 +65,7 @@ class DisvaeTraining(Configuration):
     seed: int = 1234
 
     def __post_init__(self) -> None:
-        for name in sorted(set(self.loss) - {*LOSSES, *OUR_LOSSES}):
-            raise UsageError(f"no loss {name!r}; expected {', '.join((*LOSSES, *OUR_LOSSES))}")
+        self.check_losses((*LOSSES, *OUR_LOSSES))
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise UsageError(f"{name} is {getattr(self, name)!r}; expected {', '.join(allowed)}")
@@ -93,10 +92,6 @@ class DisvaeTraining(Configuration):
         generative = self.variant != "baseline"
         return DisvaeConfig.from_dict({**self.model, "classes": tuple(classes), "centres": tuple(centres),
                                        "generative": generative})  # fmt: skip
-
-    def weight(self, loss: str) -> float:
-        """A loss's weight; 0 where it is not named."""
-        return self.loss.get(loss, 0.0)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DisvaeTraining":

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -11,7 +13,6 @@ from tqdm import tqdm
 
 from nets.checkpoint import ModelCard, save
 from nets.disvae import Disvae
-from tracker.errors import SinkError
 from train import run
 from train.disvae import losses
 from train.disvae.config import DisvaeTraining, Stage
@@ -22,8 +23,6 @@ from train.folds import Rows
 from train.pipeline import describe
 from train.prepared import Prepared, open_prepared
 
-WARM_UP = 0.1
-"""Share of a phase's steps in which the learning rate rises."""
 LONGEST_STEP = 5.0
 """Length to which the gradient is cut."""
 BETAS = (0.5, 0.999)
@@ -43,10 +42,7 @@ def train_disvae(config: DisvaeTraining, data: Path, rows: Rows, out: Path, comm
 
     command: what makes the same weights again, for the card. A second call goes on where the first stopped.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{out} cannot be made: {error.strerror}; choose another folder with --out") from error
+    run.make_folder(out)
     begun = DisvaeRun(config, open_prepared(data), rows, out)
     begun.resume()
     begun.run()
@@ -73,14 +69,13 @@ class DisvaeRun:
         self._enter(0)
 
     @property
-    def epochs(self) -> int:
-        """Of all phases."""
-        return sum(phase.epochs for phase in self.config.phases)
+    def ends(self) -> list[int]:
+        """Epochs that are done when each phase ends."""
+        return list(accumulate(phase.epochs for phase in self.config.phases))
 
     def run(self) -> None:
         """All epochs that are left."""
-        for number, phase in enumerate(self.config.phases):
-            end = sum(each.epochs for each in self.config.phases[: number + 1])
+        for number, (phase, end) in enumerate(zip(self.config.phases, self.ends, strict=True)):
             if self.epoch == end - phase.epochs:
                 self._enter(number)
             while self.epoch < end:
@@ -91,17 +86,24 @@ class DisvaeRun:
         path = self.folder / run.STATE_FILE
         if not path.exists():
             return False
-        self._enter(run.load_state(path)["phase"])
-        return run.resume_run(self, STATE)
+        state = run.load_state(path)
+        self._enter(self._phase_of(state["epoch"]))
+        run.fill_all(self, STATE, state, path)
+        self.epoch = state["epoch"]
+        return True
+
+    def _phase_of(self, epoch: int) -> int:
+        """In which the last of so many epochs lies."""
+        before = sum(end < epoch for end in self.ends)
+        return min(before, len(self.ends) - 1)
 
     def save(self) -> None:
         """Write the run's state to its folder, atomically."""
-        state = run.states_of(self, STATE)
-        run.save_state(self.folder / run.STATE_FILE, {**state, "epoch": self.epoch, "phase": self.phase})
+        run.save_run(self, STATE)
 
     def _enter(self, phase: int) -> None:
         """Begin a phase: what learns in it, from the averages of the one before."""
-        self.phase, (self.stage, epochs) = phase, self.config.phases[phase]
+        self.stage, epochs = self.config.phases[phase]
         if phase > 0:
             self.model.load_state_dict(self.average.state_dict())
         if self.stage == "expression":
@@ -114,7 +116,8 @@ class DisvaeRun:
             parameters, self.config.learning_rate, BETAS, weight_decay=self.config.weight_decay, fused=True
         )
         total = epochs * self.steps
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda step: self._rate(step, total))
+        rate = partial(run.rate_of, self.config.schedule, total=total)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, rate)
 
     def _parts(self) -> list[nn.Module]:
         return list(self.model.children())
@@ -126,10 +129,6 @@ class DisvaeRun:
         if self.stage == "identity":
             return part in (model.identity_encoder, model.decoder)
         return self.stage != "expression" or part is not model.identity_encoder
-
-    def _rate(self, step: int, total: int) -> float:
-        """Share of the learning rate."""
-        return 1.0 if self.config.schedule == "constant" else run.rise_and_fall(step, total, WARM_UP)
 
     def _run_and_save(self) -> None:
         started = time.monotonic()
@@ -146,7 +145,7 @@ class DisvaeRun:
         seed = self.config.seed + 1000 * self.epoch
         torch.manual_seed(seed)
         batches = self.faces.pairs(seed)[: self.steps * self.pairs].split(self.pairs)
-        bar = tqdm(batches, f"{self.stage}: epoch {self.epoch + 1}/{self.epochs}", leave=False)
+        bar = tqdm(batches, f"{self.stage}: epoch {self.epoch + 1}/{self.ends[-1]}", leave=False)
         return run.mean_losses(self._step(pairs.T.flatten()) for pairs in bar)
 
     def _step(self, index: Tensor) -> dict[str, Tensor]:

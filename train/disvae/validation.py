@@ -32,16 +32,19 @@ class Encoded(NamedTuple):
 
 
 @torch.no_grad()
-def encode_faces(model: Disvae, faces: Faces) -> Encoded:
-    """Every face, without its margin, by a model in evaluation mode; the draws are the same in every call."""
+def encode_faces(model: Disvae, faces: Faces, pictures: bool = True) -> Encoded:
+    """Every face, without its margin, by a model in evaluation mode; the draws are the same in every call.
+
+    pictures False makes none, and leaves their error out.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        parts = [_encode(model, faces, index) for index in torch.arange(len(faces)).split(BATCH)]
+        parts = [_encode(model, faces, index, pictures) for index in torch.arange(len(faces)).split(BATCH)]
     columns = zip(*parts, strict=True)
     return Encoded(*(None if column[0] is None else torch.cat(column).cpu() for column in columns))  # type: ignore[arg-type]
 
 
-def _encode(model: Disvae, faces: Faces, index: Tensor) -> Encoded:
+def _encode(model: Disvae, faces: Faces, index: Tensor, pictures: bool) -> Encoded:
     crops = faces.pictures(index)
     crops = inner(crops, (crops.shape[-1] - model.config.size) // 2).to(model.centres.device)
     code = model.expression(crops)
@@ -49,8 +52,13 @@ def _encode(model: Disvae, faces: Faces, index: Tensor) -> Encoded:
     if not model.config.generative:
         return Encoded(code.mean, logits)
     who = model.identity(crops)
-    error = (model.decode(model.fuse(who.mean, code.mean)) - model.scale(crops)) ** 2
-    return Encoded(code.mean, logits, who.mean, code.sample(), who.sample(), error.mean(dim=(1, 2, 3)))
+    error = _error(model, crops, who.mean, code.mean) if pictures else None
+    return Encoded(code.mean, logits, who.mean, code.sample(), who.sample(), error)
+
+
+def _error(model: Disvae, crops: Tensor, who: Tensor, expression: Tensor) -> Tensor:
+    """(B,): mean squared error of a pixel in the pictures made of codes (B, L)."""
+    return ((model.decode(model.fuse(who, expression)) - model.scale(crops)) ** 2).mean(dim=(1, 2, 3))
 
 
 def validate(model: Disvae, faces: Faces) -> dict[str, float]:

@@ -22,8 +22,6 @@ from train.landmarks.triplets import Triplets, artificial
 from train.preparing.blocks import writing
 from train.synthesis import sets
 
-WARM_UP = 0.1
-"""Share of the iterations in which the learning rate rises."""
 SAMPLES = 10
 """Codes drawn of each face for the validation ELBO."""
 STATE = ("model", "best", "optimiser", "schedule")
@@ -110,9 +108,7 @@ class LandmarkRun:
 
     def _rate(self, step: int) -> float:
         """Share of the learning rate."""
-        if self.config.schedule == "constant":
-            return 1.0
-        return run.rise_and_fall(step, self.config.iterations, WARM_UP)
+        return run.rate_of(self.config.schedule, step, self.config.iterations)
 
     @property
     def done(self) -> int:

@@ -8,7 +8,7 @@ from nets.levasa import LevasaConfig
 from tracker.errors import UsageError
 from tracker.faces.align import Template
 from train.annotation_transfer import PRESETS, SEED, Shape
-from train.config import CONFIGS, Configuration, check_crops
+from train.config import CONFIGS, Configuration, Weighted, check_crops
 
 LOSSES = {"reconstruction": 1.0, "kl": 0.5, "affect": 0.3}
 """The published weights of the continuous model."""
@@ -45,7 +45,7 @@ class LabelsConfig:
 
 
 @dataclass(frozen=True)
-class LevasaTraining(Configuration):
+class LevasaTraining(Weighted, Configuration):
     """A whole training."""
 
     folder: ClassVar[Path] = CONFIGS / "levasa"
@@ -73,18 +73,12 @@ class LevasaTraining(Configuration):
     seed: int = 7
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.loss) - set(LOSSES))
-        if unknown:
-            raise UsageError(f"no loss {unknown[0]!r}; expected {', '.join(LOSSES)}")
+        self.check_losses(LOSSES)
 
     @property
     def crop(self) -> Template:
         """The template of the training crops."""
         return Template(**self.template)
-
-    def weight(self, loss: str) -> float:
-        """A loss's weight; 0 where it is not named."""
-        return self.loss.get(loss, 0.0)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "LevasaTraining":

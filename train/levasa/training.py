@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from nets.checkpoint import ModelCard, save
 from nets.levasa import Levasa
-from tracker.errors import SinkError
 from train import run
 from train.config import StageOneConfig
 from train.distortion import augment
@@ -24,8 +23,6 @@ from train.levasa.validation import validate, validation_of
 from train.pipeline import describe
 from train.prepared import Prepared, open_prepared
 
-WARM_UP = 0.1
-"""Share of the steps in which the learning rate rises."""
 LONGEST_STEP = 5.0
 """Length to which the gradient is cut."""
 STATE = ("model", "average", "optimiser", "schedule")
@@ -36,10 +33,7 @@ def train_levasa(config: LevasaTraining, data: Path, rows: Rows, out: Path, proc
 
     command: what makes the same weights again, for the card. A second call goes on where the first stopped.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{out} cannot be made: {error.strerror}; choose another folder with --out") from error
+    run.make_folder(out)
     with run.torchrun():
         begun = LevasaRun(config, open_prepared(data), rows, out)
         if not begun.resume() or begun.epoch < config.epochs:
@@ -81,9 +75,7 @@ class LevasaRun:
 
     def _rate(self, step: int) -> float:
         """Share of the learning rate."""
-        if self.config.schedule == "constant":
-            return 1.0
-        return run.rise_and_fall(step, self.config.epochs * self.steps, WARM_UP)
+        return run.rate_of(self.config.schedule, step, self.config.epochs * self.steps)
 
     def run(self) -> Levasa:
         """All epochs that are left; returns the averaged model."""

@@ -54,14 +54,6 @@ class Outcome:
     """PNG by the name of its file."""
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report; SinkError where it cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{folder} cannot be made: {error.strerror}; choose another folder with --out") from error
-
-
 def pictures_of(outcomes: Mapping[str, Outcome]) -> dict[str, bytes]:
     """The pictures of all tasks."""
     return {name: png for each in outcomes.values() for name, png in each.pictures.items()}

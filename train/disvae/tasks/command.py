@@ -23,14 +23,15 @@ def evaluate_disvae(changes: tuple[str, ...], out: Path, **options: Any) -> None
     encoded again, reconstruction, and whether distances follow expression and degree: over all folds whose models are
     there, with intervals over people. Writes OUT/report.md, report.json, topology.png and grid.png.
     """
+    from train import run
     from train.command import changes_of
     from train.config import settings
     from train.disvae.tasks.config import TasksConfig
     from train.disvae.tasks.evaluation import Options, report_of
-    from train.scoring.pages import REPORT, make_folder, write_files
+    from train.scoring.pages import REPORT, write_files
 
     config = settings(TasksConfig, changes_of(changes))
-    make_folder(out)
+    run.make_folder(out)
     report = report_of(Options(**options), config)
     files: dict[str, bytes | str] = {file: each.png for file, each in report.pictures.items()}
     files |= {"report.json": json.dumps(report.to_dict(), indent=2) + "\n", REPORT: report.markdown()}

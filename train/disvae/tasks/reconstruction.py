@@ -29,7 +29,7 @@ def reconstruction(trial: Trial) -> Findings:
 
 def nats(code: Code) -> torch.Tensor:
     """(B,): the divergence of a code, summed over its components."""
-    return code.divergence() * code.mean.shape[1]
+    return code.nats().sum(1)
 
 
 def reconstruction_tables(study: Study) -> list[Table]:

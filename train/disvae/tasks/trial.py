@@ -53,7 +53,7 @@ class Trial:
     @cached_property
     def learnt(self) -> Encoded:
         """What the model says of the taught faces."""
-        return encode_faces(self.network, self.taught)
+        return encode_faces(self.network, self.taught, pictures=False)
 
     @cached_property
     def told(self) -> Encoded:

@@ -26,13 +26,14 @@ def evaluate_levasa(file: Path | None, out: Path, **options: Any) -> None:
     Give the vanilla model and the aligned ones together: they are measured on the same faces, side by side, with the
     constant, majority and class-mean baselines and the published figures. Writes OUT/report.md and its pictures.
     """
+    from train import run
     from train.evaluate import check_folder, write_json
     from train.levasa.tasks.evaluation import Options, open_study, run_tasks
     from train.levasa.tasks.report import json_of, markdown_of
-    from train.scoring.pages import REPORT, make_folder, pictures_of, write_files
+    from train.scoring.pages import REPORT, pictures_of, write_files
 
     check_folder(file)
-    make_folder(out)
+    run.make_folder(out)
     study, tasks = open_study(Options(**options))
     outcomes = run_tasks(study, tasks)
     written = write_files(out, pictures_of(outcomes) | {REPORT: markdown_of(study, outcomes)})
