@@ -86,7 +86,7 @@ def groups_of(expression: np.ndarray, asked: Triplets) -> np.ndarray:
 def _fit(faces: LandmarkSet, known: Coded) -> dict[str, float]:
     """What a model's codes hold of the test persons' faces."""
     test = faces.part("test")
-    own = Coded(known.z[test], known.log_variance[test], known.decoded[test])
+    own = Coded(known.z[test], known.divergence[test], known.decoded[test])
     squared = ((own.decoded - faces.flat[test]) ** 2).reshape(len(own.z), -1, 3).sum(axis=2)
     return {
         "error": float(np.sqrt(squared.mean())),

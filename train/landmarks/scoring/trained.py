@@ -46,16 +46,15 @@ class Coded:
 
     z: np.ndarray
     """(N, K) float32: the codes' means."""
-    log_variance: np.ndarray
-    """(N, K)."""
+    divergence: np.ndarray
+    """(N, K) nats: of each component from the standard normal distribution."""
     decoded: np.ndarray
     """(N, D): the faces that the means are decoded to."""
 
     @property
     def nats(self) -> np.ndarray:
-        """(K,): what each dimension tells of a face, the mean divergence from the standard normal distribution."""
-        variance = np.exp(self.log_variance)
-        return 0.5 * (self.z**2 + variance - self.log_variance - 1).mean(axis=0)
+        """(K,): what each dimension tells of a face in the mean."""
+        return self.divergence.mean(axis=0)
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def coded(model: LandmarkVae, faces: LandmarkSet) -> Coded:
     neutral = flat[faces.neutral]
     code = model.encode(flat, neutral)
     decoded = model.decode(code.mean, neutral)
-    return Coded(code.mean.numpy(), code.log_variance.numpy(), decoded.numpy())
+    return Coded(code.mean.numpy(), code.nats().numpy(), decoded.numpy())
 
 
 @torch.inference_mode()
