@@ -43,17 +43,21 @@ class Followed:
 def follow(file: Path, layout: Layout) -> Followed:
     """Track a clip by the model that ships; DataError where no face is in it."""
     with open_source(str(file)) as source, Engine(config=TrackerConfig(faces=1)) as engine:
-        frames = list(tqdm(track(source, engine), file.name, unit="frame", leave=False))
-    seen = [i for i, tracked in enumerate(frames) if tracked.faces]
+        frames = tqdm(track(source, engine), file.name, unit="frame", leave=False)
+        told = [_told(tracked, layout) for tracked in frames]
+    seen = [i for i, each in enumerate(told) if each is not None]
     if not seen:
-        raise DataError(f"{file}: no face was found in its {len(frames)} frames; give another clip")
-    points = np.stack([frames[i].faces[0].landmarks[list(layout.mediapipe)] for i in seen])
+        raise DataError(f"{file}: no face was found in its {len(told)} frames; give another clip")
+    times, points, smoothed = (np.array(column) for column in zip(*filter(None, told), strict=True))
     truth = truth_of(file) if (file.parent / TABLE).is_file() else None
-    affect = np.array([_smoothed(frames[i]) for i in seen]) if truth is None else truth[seen]
-    times = np.array([frames[i].frame.time for i in seen])
+    affect = smoothed if truth is None else truth[seen]
     return Followed(file.name, times, normalised(points, layout), affect, truth is not None)
 
 
-def _smoothed(tracked: TrackedFrame) -> tuple[float, float]:
+def _told(tracked: TrackedFrame, layout: Layout) -> tuple[float, np.ndarray, tuple[float, float]] | None:
+    """Time, landmarks (P, 3) and smoothed affect of a frame's face, without its picture; None without a face."""
+    if not tracked.faces:
+        return None
     sample = tracked.samples[0]
-    return sample.valence_smooth, sample.arousal_smooth
+    points = tracked.faces[0].landmarks[list(layout.mediapipe)]
+    return tracked.frame.time, points, (sample.valence_smooth, sample.arousal_smooth)
