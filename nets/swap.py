@@ -1,5 +1,6 @@
 """DisVAE's swaps: the expression of one face on the identity of another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,11 @@ class Reading:
     def likeliest(self) -> np.ndarray:
         """(...) int: the class."""
         return self.probabilities.argmax(axis=-1)
+
+    def said(self, classes: Sequence[str], place: int | tuple[int, ...]) -> str:
+        """Of one picture: the likeliest of the classes (K) and its probability, in words."""
+        probabilities = self.probabilities[place]
+        return f"{classes[probabilities.argmax()]} {probabilities.max():.2f}"
 
 
 @torch.no_grad()

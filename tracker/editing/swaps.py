@@ -77,10 +77,10 @@ def swap_disvae(files: tuple[str, ...], network: Disvae, card: ModelCard, config
 
 def _drawn(swaps: Swaps, card: ModelCard) -> bytes:
     names = [_shortened(Path(file).name) for file in swaps.files]
-    said = [_said(swaps, swaps.read, i) for i in range(len(names))]
+    said = [swaps.read.said(swaps.classes, i) for i in range(len(names))]
     heads = [Cell(*each) for each in zip(swaps.faces, names, said, strict=True)]
     cells = [
-        Cell(swaps.pictures[pair], below=_said(swaps, swaps.read_again, pair), far=not swaps.kept[pair])
+        Cell(swaps.pictures[pair], below=swaps.read_again.said(swaps.classes, pair), far=not swaps.kept[pair])
         for pair in swaps.pairs
     ]
     rows = [cells[start : start + len(heads)] for start in range(0, len(cells), len(heads))]
@@ -92,12 +92,6 @@ def _drawn(swaps: Swaps, card: ModelCard) -> bytes:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= WORD_ROOM else f"{name[: WORD_ROOM - 1]}\u2026"
-
-
-def _said(swaps: Swaps, reading: Reading, place: int | tuple[int, int]) -> str:
-    """The likeliest expression and its probability."""
-    likeliest = reading.likeliest[place]
-    return f"{swaps.classes[likeliest]} {reading.probabilities[place][likeliest]:.2f}"
 
 
 def _facts(swaps: Swaps, card: ModelCard) -> dict[str, Any]:
@@ -130,7 +124,8 @@ def _named(swaps: Swaps, reading: Reading, place: int | tuple[int, int]) -> dict
 def _table(swaps: Swaps) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("identity", "expression of", "read there", "encoded again")]
     for row, column in swaps.pairs:
-        source, again = _said(swaps, swaps.read, column), _said(swaps, swaps.read_again, (row, column))
+        source = swaps.read.said(swaps.classes, column)
+        again = swaps.read_again.said(swaps.classes, (row, column))
         rows.append((swaps.files[row], swaps.files[column], source, again))
     return rows
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from nets.pictures import crops_of
-from nets.swap import Reading, read, swap
+from nets.swap import read, swap
 from tracker.drawing.strips import Cell, draw_grid
 from train.disvae.tasks.trial import Trial
 
@@ -48,14 +48,15 @@ def _first(rng: np.random.Generator, among: np.ndarray, order: np.ndarray) -> in
 def draw_edits(trial: Trial, title: str) -> bytes:
     """PNG: a row a person, the original at its left; a column an expression, its source at its head."""
     faces, (identities, expressions) = crops_of(trial.crops(trial.test).float() / 255), cast(trial)
+    classes = trial.data.classes
     made = swap(trial.network, faces[identities], faces[expressions])
     read_in, again = read(trial.network, faces), read(trial.network, made)
-    lefts = [Cell(faces[i], _who(trial, i), _said(trial, read_in, i)) for i in identities]
-    tops = [Cell(faces[i], _shown(trial, i), _said(trial, read_in, i)) for i in expressions]
+    lefts = [Cell(faces[i], _who(trial, i), read_in.said(classes, i)) for i in identities]
+    tops = [Cell(faces[i], _shown(trial, i), read_in.said(classes, i)) for i in expressions]
     wanted = read_in.likeliest[expressions]
     rows = [
         [
-            Cell(made[r, c], below=_said(trial, again, (r, c)), far=again.likeliest[r, c] != wanted[c])
+            Cell(made[r, c], below=again.said(classes, (r, c)), far=again.likeliest[r, c] != wanted[c])
             for c in range(len(expressions))
         ]
         for r in range(len(identities))
@@ -70,9 +71,3 @@ def _who(trial: Trial, face: int) -> str:
 def _shown(trial: Trial, face: int) -> str:
     degree = trial.degree[face]
     return trial.data.classes[trial.truth[face]] + (f" {degree}" if degree else "")
-
-
-def _said(trial: Trial, reading: Reading, place: int | tuple[int, int]) -> str:
-    """The likeliest expression and its probability."""
-    likeliest = reading.likeliest[place]
-    return f"{trial.data.classes[likeliest]} {reading.probabilities[place][likeliest]:.2f}"

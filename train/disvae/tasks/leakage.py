@@ -1,7 +1,10 @@
 """What a linear probe reads in each code: who it is, and which expression."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 
 from train.disvae.tasks.items import Findings
 from train.disvae.tasks.study import CODES, Study
@@ -25,7 +28,7 @@ def leakage(trial: Trial) -> Findings:
     """Of each test face of the second halves, and of each test face, whether the probes are right, and chance."""
     teach = halves(trial.test.person, trial.truth, trial.degree, trial.config.seed)
     rest, who = np.flatnonzero(~teach), trial.test.person
-    learnt, told = codes_of(trial.learnt), codes_of(trial.told)
+    learnt, told = (codes_of(encoded) | draws_of(encoded) for encoded in (trial.learnt, trial.told))
     identity = {name: _hits(trial, (code[teach], who[teach]), (code[rest], who[rest])) for name, code in told.items()}
     taught = trial.taught.classes.numpy()
     expression = {name: _hits(trial, (learnt[name], taught), (code, trial.truth)) for name, code in told.items()}
@@ -35,10 +38,17 @@ def leakage(trial: Trial) -> Findings:
 
 
 def codes_of(encoded: Encoded) -> dict[str, np.ndarray]:
-    """The means (N, L) of the codes that the model has, and one draw of each, by name."""
-    means, draws = (encoded.expression, encoded.identity), (encoded.drawn_expression, encoded.drawn_identity)
-    codes = zip((*CODES, *DRAWN), (*means, *draws), strict=True)
-    return {name: code.numpy() for name, code in codes if code is not None}
+    """The means (N, L) of the codes that the model has, by name."""
+    return _there(CODES, (encoded.expression, encoded.identity))
+
+
+def draws_of(encoded: Encoded) -> dict[str, np.ndarray]:
+    """One draw (N, L) of each of them, by name."""
+    return _there(DRAWN, (encoded.drawn_expression, encoded.drawn_identity))
+
+
+def _there(names: Sequence[str], codes: Sequence[Tensor | None]) -> dict[str, np.ndarray]:
+    return {name: code.numpy() for name, code in zip(names, codes, strict=True) if code is not None}
 
 
 def halves(person: np.ndarray, expression: np.ndarray, degree: np.ndarray, seed: int) -> np.ndarray:
