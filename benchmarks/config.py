@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.machine import CLIP
 from tracker.config import DEFAULT_MODEL, TrackerConfig, check_range
 
-CHOICES = ("sequence_length", "runtime", "threads", "faces")
+CHOICES = ("sequence_length", "runtime", "threads", "faces", "landmark_model")
 """Settings of the tracker that a benchmark may choose."""
 
 
@@ -36,7 +36,8 @@ class BenchConfig:
         return {name: getattr(self.tracker, name) for name in CHOICES}
 
     def settings(self) -> dict[str, Any]:
-        """What a report says of it; of the source its name alone, which is the same in every checkout."""
+        """What a report says of it; of files their names alone, which are the same in every checkout."""
         size = f"{self.size[0]}x{self.size[1]}" if self.size else None
         own = {"source": Path(self.source).name, "model": self.model, "size": size, "repeat": self.repeat}
-        return own | self.choice()
+        beside = self.tracker.landmark_model
+        return own | self.choice() | {"landmark_model": beside and Path(beside).name}

@@ -23,6 +23,7 @@ ORDER = (
     "pose, quality",
     "encode",
     "combine, smooth",
+    "landmark code",
     "rest",
 )
 """What a frame's latency is made of."""

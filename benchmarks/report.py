@@ -77,8 +77,9 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def percentile_rows(times: Mapping[str, Sequence[float]]) -> list[list[str]]:
-    """A row of PERCENTILES, two decimals, for each name."""
-    return [[name, *(f"{value:.2f}" for value in np.percentile(each, PERCENTILES))] for name, each in times.items()]
+    """A row of PERCENTILES, two decimals, for each name of what took any time at all."""
+    taken = {name: np.percentile(each, PERCENTILES) for name, each in times.items() if any(each)}
+    return [[name, *(f"{value:.2f}" for value in values)] for name, values in taken.items()]
 
 
 def medians(rounds: Sequence[Round]) -> Round:

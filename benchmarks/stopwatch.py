@@ -13,6 +13,7 @@ from nets.runtime import Runtime
 from tracker.engine import Engine
 from tracker.faces.association import FaceAssociator
 from tracker.faces.landmarks import FaceLandmarker
+from tracker.landmark_codes import LandmarkCodes
 
 STAGES: tuple[tuple[str, Any, str], ...] = (
     ("landmarks", FaceLandmarker, "detect"),
@@ -23,6 +24,7 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
     ("encode", Runtime, "encode"),
     ("combine, smooth", Engine, "_combine"),
     ("combine, smooth", tracker.engine, "_traces"),
+    ("landmark code", LandmarkCodes, "read"),
 )
 """The name of each stage, and where the function stands that does it."""
 NAMES = tuple(dict.fromkeys(name for name, _, _ in STAGES))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -105,36 +105,24 @@ class LandmarkVae(nn.Module):
         return torch.cat([values, (neutral - self.average).expand(*values.shape[:-1], -1)], dim=-1)
 
 
-class LandmarkCoder:
-    """The code of one face at a time in numpy: a third of torch's time, and no torch once it is made."""
+class Layer(NamedTuple):
+    """An affine layer as arrays, float32."""
 
-    def __init__(self, model: LandmarkVae) -> None:
-        self.config = model.config
-        self._average = _numpy(model.average)
-        layers = [layer for layer in model.encoder if isinstance(layer, nn.Linear)]
-        self._hidden = [(_numpy(layer.weight), _numpy(layer.bias)) for layer in layers]
-        self._mean = _numpy(model.mean.weight), _numpy(model.mean.bias)
+    weight: np.ndarray
+    """(inputs, outputs)."""
+    bias: np.ndarray
+    """(outputs,)."""
 
-    def __call__(self, shape: np.ndarray, neutral: np.ndarray | None = None) -> np.ndarray:
-        """The code's mean (K,) float32 of a normalised face (N, 3), and, for a conditional model, its neutral one."""
-        values = shape.reshape(-1) - self._average
-        if self.config.conditional:
-            if neutral is None:
-                raise ValueError("a conditional model (M1, M2) needs the neutral face; got none")
-            values = np.concatenate([values, neutral.reshape(-1) - self._average])
-        for weight, bias in self._hidden:
-            values = _elu(weight @ values + bias)
-        weight, bias = self._mean
-        return weight @ values + bias
+
+def mean_layers(model: LandmarkVae) -> tuple[Layer, ...]:
+    """What makes the mean of a code, for what runs it without torch: behind each layer but the last stands an ELU."""
+    hidden = [layer for layer in model.encoder if isinstance(layer, nn.Linear)]
+    return tuple(Layer(_numpy(layer.weight.T), _numpy(layer.bias)) for layer in (*hidden, model.mean))
 
 
 def _layers(widths: tuple[int, ...], dropout: float) -> Iterator[nn.Module]:
     for before, after in pairwise(widths):
         yield from (nn.Linear(before, after), nn.ELU(), nn.Dropout(dropout))
-
-
-def _elu(values: np.ndarray) -> np.ndarray:
-    return np.maximum(values, 0) + np.expm1(np.minimum(values, 0))
 
 
 def _numpy(values: Tensor) -> np.ndarray:

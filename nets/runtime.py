@@ -15,6 +15,7 @@ from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nets.anclaf import Anclaf
 from nets.checkpoint import CheckpointFault, ModelCard, load
+from nets.landmark_vae import LandmarkVae
 from nets.network import Network
 from nets.onnx.session import Answer, OnnxEncoder, OnnxFault, load_encoder
 from nets.recurrent import RecurrentWeights, recurrent_weights
@@ -145,6 +146,8 @@ def load_network(model: str | Path) -> tuple[Network, ModelCard]:
     network, card = load(model)
     if isinstance(network, Network) and network.has_affect:
         return network, card
+    if isinstance(network, LandmarkVae):
+        raise CheckpointFault(f"{card.name} reads landmarks, not pictures; give it by --landmark-model")
     raise CheckpointFault(
         f"{card.name} (of kind {card.kind!r}) has no heads of valence and arousal, so it tells neither; expected a "
         f"model that was trained with them; what this one can do is scored by: affect eval {card.kind}"

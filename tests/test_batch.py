@@ -89,7 +89,7 @@ def make_clip(path: Path, frames: int = FRAMES) -> str:
 
 def run(patterns: list[str], out: Path, **changes: object) -> list[Outcome]:
     config = BatchConfig(output=OutputConfig(folder=str(out)))
-    return run_batch(patterns, replace(config, **changes), SHA)
+    return run_batch(patterns, replace(config, **changes), {"model": SHA})
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -27,6 +27,8 @@ from tracker.errors import AffectError, UsageError
 from tracker.faces.align import Template
 from tracker.sources import open_source
 
+BESIDE = "landmark code"
+"""The stage of a second model, which does not run here."""
 FRAMES = 6
 
 
@@ -82,7 +84,7 @@ def test_latency_tells_every_stage_and_the_drops(clip: str, model: str, tmp_path
     choice = ("--seconds", 0.8, "--warm-up", 0.4, "--fps", 20)
     printed, found = measured(clip, model, tmp_path / "l.json", "latency", *choice)
     rows, (only,) = rows_of(printed), found["found"]["runs"]
-    assert {latency.TOTAL, *journal.ORDER} < rows.keys()
+    assert {latency.TOTAL, *journal.ORDER} - {BESIDE} < rows.keys() and BESIDE not in rows
     assert found["benchmark"] == "latency"
     assert {"fps": 20, "source": "a few.mp4", "runtime": "torch"}.items() <= found["settings"].items()
     assert len(only["latencies_ms"]) + only["dropped"] > 3 and only["cut"] > 0
@@ -155,7 +157,8 @@ def test_lag_crossing_is_read_between_two_frames() -> None:
 def test_throughput_tells_both_ways_and_every_stage(clip: str, model: str, tmp_path: Path) -> None:
     printed, found = measured(clip, model, tmp_path / "t.json", "throughput", "--repeat", 2)
     rows = rows_of(printed)
-    stages = [*throughput.ORDER, throughput.WHOLE, throughput.ADDED, *(f"{net} alone, by torch" for net in "ZQC")]
+    ran = (stage for stage in throughput.ORDER if stage != BESIDE)
+    stages = [*ran, throughput.WHOLE, throughput.ADDED, *(f"{net} alone, by torch" for net in "ZQC")]
     rates = [throughput.PLAIN, throughput.SERIAL, throughput.GAIN, throughput.SHARE]
     assert list(rows) == ["rate", "---", *rates, "ms a frame", *stages]
     assert all(re.fullmatch(r"-?\d+\.\d\d", cell) for stage in stages for cell in rows[stage])

@@ -18,12 +18,12 @@ HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "sk
 FOUNDATION = r"tracker\.(types|errors|config)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 OUTLETS = r"tracker\.outlets(\..+)?"
-STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|recurrence|smoothing|kernels)"
+STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|recurrence|smoothing|kernels|landmark_codes)"
 SHARED_WITH_TRAINING = (
     rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.(plots|strips)|engine)"
 )
 DRAWING = r"tracker\.drawing(\..+)?"
-DESK = r"tracker\.(faults|interrupt|outputs|sheets|recording|batch)"
+DESK = r"tracker\.(faults|interrupt|outputs|sheets|neutral|recording|batch)"
 """What stands between the command line and the engine: one call of `affect track`, its files and its progress."""
 
 
@@ -49,8 +49,9 @@ RULES = [
     Rule(r"tracker\.outlets", rf"{FOUNDATION}|tracker\.outlets\.outlet", late=OUTLETS),
     Rule(OUTLETS, rf"{FOUNDATION}|{OUTLETS}|tracker\.sinks(\.records)?", ("websockets", "pythonosc", "pylsl")),
     Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),
-    Rule(r"tracker\.faces\..+", rf"{FOUNDATION}|tracker\.kernels", ("cv2",)),
+    Rule(r"tracker\.faces\..+", rf"{FOUNDATION}|tracker\.kernels|tracker\.faces\.shape", ("cv2",)),
     Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),
+    Rule(r"tracker\.landmark_codes", rf"{FOUNDATION}|tracker\.(kernels|faces\..+)|nets\..+"),
     Rule(r"tracker\.(smoothing|live\.baseline)", FOUNDATION),
     Rule(r"tracker\.keys", "-"),
     Rule(r"tracker\.drawing\.letters", "-", ("matplotlib",)),

@@ -4,6 +4,8 @@ import cv2
 import numba
 import numpy as np
 import pytest
+import torch
+from scipy.spatial.transform import Rotation
 
 from tracker import kernels
 from tracker.kernels import (
@@ -13,9 +15,13 @@ from tracker.kernels import (
     attend,
     block_means,
     compiled,
+    elu,
+    leading_vector,
     lstm_step,
     mean_distance,
+    nearest_rotation,
     nearest_rows,
+    products,
     read_window,
     read_windows,
 )
@@ -184,3 +190,30 @@ def test_a_kernel_compiles_where_no_folder_can_be_written(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(kernels.numba, "njit", refuse)
     assert compiled(lambda x: x + 1)(41) == 42
+
+
+def test_elu_is_torchs() -> None:
+    values = float32(np.random.default_rng(0), 3, 40)
+    expected = torch.nn.functional.elu(torch.from_numpy(values)).numpy()
+    elu(values)
+    np.testing.assert_allclose(values, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [2, 4, 6])
+def test_the_leading_vector_is_lapacks(size: int) -> None:
+    rng = np.random.default_rng(size)
+    for _ in range(20):
+        root = rng.normal(0, 30, (size, size))
+        matrix = root + root.T
+        expected = np.linalg.eigh(matrix)[1][:, -1]
+        ours = leading_vector(matrix)
+        np.testing.assert_allclose(ours * np.sign(ours @ expected), expected, atol=1e-9)
+
+
+def test_the_nearest_rotation_is_scipys() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        a, b = rng.normal(0, 40, (2, 10, 3))
+        expected = Rotation.align_vectors(b, a)[0].as_matrix()
+        np.testing.assert_allclose(nearest_rotation(products(a, b)), expected, atol=1e-8)
+        np.testing.assert_allclose(products(a, b), a.T @ b, rtol=1e-12)

@@ -12,6 +12,7 @@ from tracker.errors import SinkError, UsageError
 from tracker.outputs import Job, check_outputs, claim, identity, is_complete, release, settings
 
 SHA = "ab" * 32
+MODELS = {"model": SHA}
 
 
 def make_file(path: Path, content: str = "film") -> str:
@@ -114,10 +115,10 @@ def test_a_folder_that_cannot_be_written_is_one_plain_line(tmp_path: Path) -> No
 def test_what_a_whole_run_left_is_complete(tmp_path: Path) -> None:
     config = BatchConfig(output=OutputConfig(jsonl="-", plot=True))
     job = claim([make_file(tmp_path / "clip.mp4")], tmp_path)[0]
-    assert not is_complete(job, config, SHA)
+    assert not is_complete(job, config, MODELS)
     finish(job, config)
-    assert is_complete(job, config, SHA)
-    assert is_complete(claim([job.uri], tmp_path)[0], config, SHA)
+    assert is_complete(job, config, MODELS)
+    assert is_complete(claim([job.uri], tmp_path)[0], config, MODELS)
 
 
 @pytest.mark.parametrize(
@@ -135,28 +136,28 @@ def test_other_settings_are_done_again(tmp_path: Path, config: BatchConfig) -> N
     job = claim([make_file(tmp_path / "clip.mp4")], tmp_path)[0]
     finish(job, BatchConfig())
     Path(job.outputs(OutputConfig(plot=True))["plot"]).write_text("old picture")
-    assert is_complete(job, BatchConfig(), SHA)
-    assert not is_complete(job, config, SHA)
+    assert is_complete(job, BatchConfig(), MODELS)
+    assert not is_complete(job, config, MODELS)
 
 
 def test_settings_without_effect_do_not_count(tmp_path: Path) -> None:
     job = claim([make_file(tmp_path / "clip.mp4")], tmp_path)[0]
     finish(job, BatchConfig())
-    assert is_complete(job, BatchConfig(workers=4, resume=True, tracker=TrackerConfig(threads=1)), SHA)
+    assert is_complete(job, BatchConfig(workers=4, resume=True, tracker=TrackerConfig(threads=1)), MODELS)
 
 
 @pytest.mark.parametrize("change", [{"complete": False}, {"model": {"sha256": "other"}}, {"options": {}}])
 def test_another_state_or_model_is_done_again(tmp_path: Path, change: dict) -> None:
     job = claim([make_file(tmp_path / "clip.mp4")], tmp_path)[0]
     finish(job, BatchConfig(), **change)
-    assert not is_complete(job, BatchConfig(), SHA)
+    assert not is_complete(job, BatchConfig(), MODELS)
 
 
 def test_a_changed_source_is_done_again(tmp_path: Path) -> None:
     clip = make_file(tmp_path / "clip.mp4")
     finish(claim([clip], tmp_path)[0], BatchConfig())
     os.utime(clip, (1, 1))
-    assert not is_complete(claim([clip], tmp_path)[0], BatchConfig(), SHA)
+    assert not is_complete(claim([clip], tmp_path)[0], BatchConfig(), MODELS)
 
 
 def test_a_changed_picture_changes_its_folder(tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ def test_a_missing_output_is_done_again(tmp_path: Path) -> None:
     job = claim([make_file(tmp_path / "clip.mp4")], tmp_path)[0]
     finish(job, BatchConfig())
     (tmp_path / "clip.csv").unlink()
-    assert not is_complete(job, BatchConfig(), SHA)
+    assert not is_complete(job, BatchConfig(), MODELS)
 
 
 @pytest.mark.parametrize(

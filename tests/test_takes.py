@@ -188,7 +188,7 @@ def test_law_4_a_lossless_take_is_tracked_again_to_the_same_values(out: Path, sa
         outcome = record(take, track(live, engine, ahead=1))
         sha256 = engine.meta()["model"]["sha256"]
     again = BatchConfig(output=OutputConfig(folder=str(out)))
-    (replayed,) = run_batch([f"{outcome.name}.mkv"], again, sha256)
+    (replayed,) = run_batch([f"{outcome.name}.mkv"], again, {"model": sha256})
     assert (replayed.state, replayed.output) == ("done", f"{outcome.name}-2")
     ours, theirs = table(Path(f"{outcome.name}.csv")), table(Path(f"{replayed.output}.csv"))
     assert len(ours) == len(theirs) == 60 and sum(row["success"] == "1" for row in ours) > 50

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tracker.config import BatchConfig
+from tracker.config import OWN, BatchConfig
 from tracker.errors import SourceError, UsageError
 from tracker.faults import plain_line
 from tracker.interrupt import Flag, Interrupt, ignored
@@ -28,18 +28,21 @@ Report = Callable[[Outcome], Any]
 """Takes each outcome as it comes."""
 
 
-def run_batch(patterns: Sequence[str], config: BatchConfig, sha256: str) -> list[Outcome]:
-    """Track every source that the patterns name; sha256 is the model's. Ctrl-C ends it with outcomes "interrupted".
+def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str, str]) -> list[Outcome]:
+    """Track every source that the patterns name. Ctrl-C ends it with outcomes "interrupted".
 
-    The outcomes stand in the order of the sources, after those of patterns that name none.
+    models are their SHA-256 by what a sheet calls them: model, landmark_model. The outcomes stand in the order of the
+    sources, after those of patterns that name none.
     Raises UsageError for outputs that cannot be had together, SinkError for a folder that cannot be written.
     """
     uris, outcomes = find_sources(patterns)
     check_outputs(config.output, len(uris), config.workers)
     if STDIN in uris and config.workers > 1:
         raise UsageError("standard input cannot be read by --workers; track it in a call of its own")
+    if STDIN in uris and config.tracker.neutral == OWN:
+        raise UsageError("--neutral own reads a source twice, and standard input comes once; give a picture or a video")
     jobs = claim(uris, Path(config.output.folder))
-    skipped = [job for job in jobs if config.resume and is_complete(job, config, sha256)]
+    skipped = [job for job in jobs if config.resume and is_complete(job, config, models)]
     outcomes += [Outcome(job.uri, "skipped", "complete", str(job.folder / job.stem)) for job in skipped]
     todo = [job for job in jobs if job not in skipped]
     try:

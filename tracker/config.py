@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from tracker.errors import UsageError
 
+OWN = "own"
+"""Of --neutral: a source's own face."""
 DEFAULT_MODEL = "anclaf-compact-S-8"
 """The model that ships."""
 OVERLAY_SUFFIX = ".overlay.mp4"
@@ -73,6 +75,11 @@ class TrackerConfig:
     """A face away for longer starts a new window and a new filter."""
     detection_side_px: int = 640
     """Frames with a longer side are shrunk to it before detection."""
+    landmark_model: str | None = None
+    """A .safetensors file of a landmark VAE, whose code of each face is told besides; None for none."""
+    neutral: str | None = None
+    """A picture or a video of the relaxed face that M1 and M2 compare with; own: each source's own face, for which it
+    is read twice; None takes the calmest frames so far."""
     irises: bool = False
     """478 landmarks in place of 468."""
     threads: int | None = 1
@@ -84,6 +91,10 @@ class TrackerConfig:
         check_range("faces", self.faces, 1, 64)
         if self.sequence_length is not None:
             check_range("sequence length", self.sequence_length, 1, 32)
+        if self.neutral and not self.landmark_model:
+            raise UsageError("--neutral is of use to a --landmark-model alone; give that too, or leave it out")
+        if self.neutral not in (None, OWN) and self.faces > 1:
+            raise UsageError(f"--neutral {self.neutral} is one person's, and --faces is {self.faces}; give own, or 1")
 
 
 @dataclass(frozen=True)
@@ -209,6 +220,8 @@ class LiveConfig:
 
     def __post_init__(self) -> None:
         check_range("baseline (seconds)", self.baseline_s, 1.0, 60.0)
+        if self.tracker.neutral == OWN:
+            raise UsageError("--neutral own reads a source twice, and a live one comes once; give a picture")
         check_range("duration (seconds)", 1.0 if self.duration is None else self.duration, 0.1, 1e9)
 
 

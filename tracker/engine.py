@@ -1,6 +1,7 @@
 """Frames in, tracked frames out: the only module that composes the stages."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from nets.checkpoint import CheckpointFault
+from nets.checkpoint import CheckpointFault, ModelCard
 from nets.runtime import Runtime, load_runtime
 from tracker.ahead import Ahead
 from tracker.config import DEFAULT_MODEL, TrackerConfig
@@ -18,6 +19,7 @@ from tracker.faces.association import FaceAssociator
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.pose import head_pose
 from tracker.faces.quality import is_low_quality, picture_quality
+from tracker.landmark_codes import FaceMemory, LandmarkCodes
 from tracker.recurrence import Combiner, Recurrence
 from tracker.ring import RingBuffer
 from tracker.smoothing import Smoother, make_smoother, step_lag_ms
@@ -86,12 +88,13 @@ class Found(NamedTuple):
 
 
 class FaceState:
-    """What is remembered of one face: its window and its filters."""
+    """What is remembered of one face: its window, its filters, and what a landmark model is told of it."""
 
     def __init__(self, ring: RingBuffer, valence: Smoother, arousal: Smoother) -> None:
         self.ring = ring
         self.valence = valence
         self.arousal = arousal
+        self.memory = FaceMemory()
 
 
 class Engine:
@@ -111,7 +114,9 @@ class Engine:
         self.step_lag_ms = step_lag_ms(self.config.smoothing)
         self.runtime = _load(model, self.config) if isinstance(model, str | Path) else model
         self.sequence_length = _window_length(self.runtime, self.config)
-        self.reading_names: tuple[str, ...] = self.runtime.reading_names
+        self.codes = LandmarkCodes(self.config.landmark_model) if self.config.landmark_model else None
+        """The second model, which reads landmarks; None without one."""
+        self.reading_names: tuple[str, ...] = (*self.runtime.reading_names, *(self.codes.names if self.codes else ()))
         """Of the samples' readings, in their order, from the first frame to the last; empty where there are none."""
         self._combiner = _combiner(self.runtime)
         self._template = Template.from_card(self.runtime.card.crop)
@@ -160,7 +165,8 @@ class Engine:
         """Run every stage on an empty picture, so that the first frames of a live run are not slow ones."""
         picture = np.zeros((height, width, 3), np.uint8)
         self._landmarker.detect(picture)
-        face = Face(np.zeros(4, np.float32), np.zeros((LANDMARKS, 3), np.float32), 0.0)
+        anywhere = np.random.default_rng(0).random((LANDMARKS, 3), np.float32) * min(height, width)
+        face = Face(np.zeros(4, np.float32), anywhere, 0.0)
         for step in range(WARM_UP):
             self._measure(Frame(picture, step / 25, step), self._associator.update([face], step / 25))
         self.reset()
@@ -187,14 +193,26 @@ class Engine:
         self._end_halves()
         self._landmarker.close()
 
+    def relaxed(self, landmarks: Mapping[int | None, np.ndarray]) -> None:
+        """Tell a landmark model, where there is one, landmarks (T, L, 3) of relaxed faces by id; None: of all."""
+        for track_id, each in landmarks.items():
+            if self.codes is not None:
+                self.codes.give_relaxed(each, track_id)
+
+    def neutrals(self) -> dict[int | None, np.ndarray]:
+        """Of the faces that are followed now, the medoid (P, 3) of their calmest frames so far, by their ids."""
+        found = {track_id: state.memory.calm.medoid() for track_id, state in self._states.items()}
+        return {track_id: shape for track_id, shape in found.items() if shape is not None}
+
     def meta(self) -> dict[str, Any]:
-        """What a .meta.json tells of the engine: model, window, smoothing with its lag, device, runtime."""
+        """What a .meta.json tells of the engine: models, window, smoothing with its lag, device, runtime."""
         card = self.runtime.card
         return {
-            "model": {"name": card.name, "kind": card.kind, "sha256": card.sha256, "terms": card.terms},
+            "model": _told(card),
             "sequence_length": self.sequence_length,
             "window_rate_hz": self.runtime.window_rate_hz,
             "readings": list(self.reading_names),
+            **({"landmark_model": _told(self.codes.card)} if self.codes else {}),
             "smoothing": {**asdict(self.config.smoothing), "lag_ms": round(self.step_lag_ms, 1)},
             "quality_limits": asdict(self.config.quality),
             "faces": self.config.faces,
@@ -210,7 +228,8 @@ class Engine:
         states = [self._state(sighting.face) for sighting in sightings]
         affect, attention, ages = self._combine(states, features, time)
         traces = _traces(states, affect, features.frame_affect, time)
-        answers = map(Answer, traces, features.quadrant, attention, ages, self._readings(features))
+        readings = self._readings(features, self._codes_of(sightings, states, traces, time))
+        answers = map(Answer, traces, features.quadrant, attention, ages, readings)
         return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
 
     def _see(self, image: np.ndarray, face: Face) -> Sighting:
@@ -238,9 +257,23 @@ class Engine:
             readings=answer.readings,
         )
 
-    def _readings(self, features: FaceFeatures) -> Iterable[np.ndarray | None]:
+    def _readings(self, features: FaceFeatures, codes: np.ndarray | None) -> Iterable[np.ndarray | None]:
         """Of each face the values of reading_names (R,), or None where there are none."""
-        return features.feature if self.reading_names else [None] * len(features.feature)
+        own = features.feature if self.runtime.reading_names else None
+        parts = [part for part in (own, codes) if part is not None]
+        return np.hstack(parts) if parts else [None] * len(features.feature)
+
+    def _codes_of(
+        self, sightings: list[Sighting], states: list[FaceState], traces: list[list[float]], time: float
+    ) -> np.ndarray | None:
+        """(B, K): the landmark model's code of each face; None without one."""
+        if self.codes is None:
+            return None
+        rows = []
+        for sighting, state, trace in zip(sightings, states, traces, strict=True):
+            away = None if is_low_quality(sighting.quality) else math.hypot(*trace[-2:])
+            rows.append(self.codes.read(sighting.face, state.memory, time, away))
+        return np.array(rows)
 
     def _combine(
         self, states: list[FaceState], features: FaceFeatures, time: float
@@ -293,6 +326,10 @@ def _load(model: str | Path, config: TrackerConfig) -> Runtime:
         return load_runtime(model, config.device, config.threads, config.runtime)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
+
+
+def _told(card: ModelCard) -> dict[str, str]:
+    return {"name": card.name, "kind": card.kind, "sha256": card.sha256, "terms": card.terms}
 
 
 def _combiner(runtime: Runtime) -> Combiner:

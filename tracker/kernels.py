@@ -163,3 +163,101 @@ def block_means(image: np.ndarray, left: int, top: int, factor: int, small: np.n
         for x in range(columns):
             for c in range(channels):
                 small[y, x, c] = np.uint8(np.float32(blocks[x, c]) * share + np.float32(0.5))
+
+
+@compiled
+def elu(values: np.ndarray) -> None:
+    """The exponential linear unit of each of values (B, m), in place (Clevert et al. 2016)."""
+    for b in range(values.shape[0]):
+        for m in range(values.shape[1]):
+            if values[b, m] < 0.0:
+                values[b, m] = math.expm1(values[b, m])
+
+
+@compiled
+def leading_vector(matrix: np.ndarray) -> np.ndarray:
+    """(n,): the eigenvector with the largest eigenvalue of a symmetric matrix (n, n) float64, by Jacobi's rotations."""
+    size, sweeps = matrix.shape[0], 12
+    rest, vectors = matrix.copy(), np.eye(size)
+    for _ in range(sweeps):
+        for p in range(size - 1):
+            for q in range(p + 1, size):
+                angle = 0.5 * math.atan2(2.0 * rest[p, q], rest[q, q] - rest[p, p])
+                turn(rest, p, q, angle)
+                turn(rest.T, p, q, angle)
+                turn(vectors, p, q, angle)
+    return vectors[:, np.argmax(np.diag(rest))].copy()
+
+
+@compiled
+def turn(matrix: np.ndarray, p: int, q: int, angle: float) -> None:
+    """Turn the columns p and q of matrix (n, n) by an angle, radians, in place."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    for k in range(matrix.shape[0]):
+        a, b = matrix[k, p], matrix[k, q]
+        matrix[k, p], matrix[k, q] = cos * a - sin * b, sin * a + cos * b
+
+
+@compiled
+def rotation_of(quaternion: np.ndarray) -> np.ndarray:
+    """(3, 3): what a unit quaternion (4,), the real part first, does to points as columns."""
+    w, x, y, z = quaternion
+    return np.array(
+        [
+            [w * w + x * x - y * y - z * z, 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), w * w - x * x + y * y - z * z, 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z],
+        ]
+    )
+
+
+@compiled
+def nearest_rotation(s: np.ndarray) -> np.ndarray:
+    """(3, 3): what turns points a, as columns, nearest to points b, of whose products a b^T s (3, 3) is the sum.
+
+    Never a reflection (Horn, JOSA A 1987, section 4).
+    """
+    quaternion = leading_vector(
+        np.array(
+            [
+                [s[0, 0] + s[1, 1] + s[2, 2], s[1, 2] - s[2, 1], s[2, 0] - s[0, 2], s[0, 1] - s[1, 0]],
+                [s[1, 2] - s[2, 1], s[0, 0] - s[1, 1] - s[2, 2], s[0, 1] + s[1, 0], s[2, 0] + s[0, 2]],
+                [s[2, 0] - s[0, 2], s[0, 1] + s[1, 0], s[1, 1] - s[0, 0] - s[2, 2], s[1, 2] + s[2, 1]],
+                [s[0, 1] - s[1, 0], s[2, 0] + s[0, 2], s[1, 2] + s[2, 1], s[2, 2] - s[0, 0] - s[1, 1]],
+            ]
+        )
+    )
+    return rotation_of(quaternion)
+
+
+@compiled
+def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(m, n) float64: of the columns of a (k, m) with those of b (k, n); numpy's would wake a second thread."""
+    answer = np.zeros((a.shape[1], b.shape[1]))
+    for k in range(a.shape[0]):
+        for m in range(a.shape[1]):
+            for n in range(b.shape[1]):
+                answer[m, n] += a[k, m] * b[k, n]
+    return answer
+
+
+@compiled
+def straightened(faces: np.ndarray, aim: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+    """Points (B, P, 3), each face turned nearest to aim (P, 3), between the eyes 0, the eyes 1 apart: float32.
+
+    eyes (P, 2): what makes the right and the left one of the points. NaN where both are at one place.
+    """
+    answer = np.empty(faces.shape, np.float32)
+    for b in range(faces.shape[0]):
+        points = faces[b]
+        rotation, ends = nearest_rotation(products(points, aim)), products(eyes, points)
+        middle, across = 0.5 * (ends[0] + ends[1]), ends[1] - ends[0]
+        apart = math.sqrt(across[0] ** 2 + across[1] ** 2 + across[2] ** 2)
+        scale = 1.0 / apart if apart > 0.0 else np.nan
+        for k in range(points.shape[0]):
+            for n in range(3):
+                total = 0.0
+                for m in range(3):
+                    total += rotation[n, m] * (points[k, m] - middle[m])
+                answer[b, k, n] = total * scale
+    return answer

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -157,14 +157,14 @@ def settings(config: BatchConfig | LiveConfig) -> Sheet:
     return json.loads(json.dumps(chosen))
 
 
-def is_complete(job: Job, config: BatchConfig, sha256: str) -> bool:
-    """Whether the outputs lie there whole, from this very source, model and settings."""
+def is_complete(job: Job, config: BatchConfig, models: Mapping[str, str]) -> bool:
+    """Whether the outputs lie there whole, from this very source, these models (see run_batch) and settings."""
     sheet = read_sheet(job.sheet)
     return (
         job.source["mtime"] is not None
         and sheet.get("complete") is True
         and sheet["source"].items() >= job.source.items()
-        and sheet.get("model", {}).get("sha256") == sha256
+        and all(sheet.get(name, {}).get("sha256") == sha256 for name, sha256 in models.items())
         and sheet.get("options") == settings(config)
         and all(path == "-" or Path(path).exists() for path in job.outputs(config.output).values())
     )

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tracker.config import BatchConfig
+from tracker.config import OWN, BatchConfig
 from tracker.engine import Engine, track
 from tracker.errors import SinkError
 from tracker.faults import plain_line
 from tracker.interrupt import Interrupt
+from tracker.neutral import give_everybody, neutral_faces
 from tracker.outputs import Job
 from tracker.sheets import Outcome, State, Tally, outcome_of, sheet_of
 from tracker.sinks import Sink, SinkContext, open_sink, part_path, write_meta
@@ -38,7 +39,10 @@ class Recorder:
     @cached_property
     def engine(self) -> Engine:
         """Loaded when it is first needed."""
-        return Engine(self.config.model, self.config.tracker)
+        engine, neutral = Engine(self.config.model, self.config.tracker), self.config.tracker.neutral
+        if neutral and neutral != OWN:
+            give_everybody(engine, neutral)
+        return engine
 
     def close(self) -> None:
         """Free the engine if it was loaded."""
@@ -53,6 +57,8 @@ class Recorder:
         try:
             tally.engine = self.engine.meta()
             tally.started = time.monotonic()
+            if self.config.tracker.neutral == OWN:
+                self._learn_neutral(job)
             self._record(job, tally)
             write_meta(job.sheet, sheet_of(job, tally, self.config))
         except KeyboardInterrupt:
@@ -67,6 +73,17 @@ class Recorder:
     def _why(self) -> State:
         """What an error means: Ctrl-C where a library made an error of it, else a failure."""
         return "interrupted" if self.interrupt.flag.is_set() else "failed"
+
+    def _learn_neutral(self, job: Job) -> None:
+        """Read the source once before it is tracked, for the neutral faces in it."""
+        with open_source(job.uri, self.config.source) as source, self._bar(f"{job.uri} (neutral)", source.info) as bar:
+
+            def passed() -> None:
+                self.interrupt.check()
+                bar.update()
+
+            if codes := self.engine.codes:
+                codes.given = neutral_faces(self.engine, source, passed)
 
     def _record(self, job: Job, tally: Tally) -> None:
         with open_source(job.uri, self.config.source) as source:

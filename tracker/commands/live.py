@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import Size, debug_option, filled, setting
+from tracker.commands.options import Size, debug_option, filled, landmark_options, setting
 from tracker.config import CaptureOptions, LiveConfig, OutletConfig, OutputConfig, SmoothingConfig, TrackerConfig
 from tracker.errors import SinkError
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is, in window and recordings.")
 @setting(LiveConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors file.")
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
+@landmark_options
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
 @setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
 @setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster.")
@@ -53,12 +54,14 @@ def live(source: str, **options: Any) -> None:
     input). Keys: q quit, space pause, r record, n neutral baseline, m marker, s screenshot, h help.
     """
     config = live_config(options)
-    from tracker.commands.models import check_attention, model_card
+    from tracker.commands.models import check_attention, check_landmark_model, model_card
     from tracker.live import run_live
 
     card = model_card(config.model)
     if config.output.attention:
         check_attention(card, config.tracker.sequence_length)
+    if config.tracker.landmark_model:
+        check_landmark_model(config.tracker)
     report = run_live(source, config)
     click.echo(summary(report), err=True)
     lost = [SinkError(problem) for take in report.takes for problem in take.problems]

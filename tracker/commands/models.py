@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tracker.commands.tables import table
+from tracker.config import TrackerConfig
 from tracker.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +57,17 @@ def check_attention(card: "ModelCard", length: int | None) -> None:
         )
     if (length or card.sequence_length) < 2:
         raise UsageError("--attention needs a window of 2 frames or more, and this one has 1; see --sequence-length")
+
+
+def check_landmark_model(config: TrackerConfig) -> "ModelCard":
+    """The card of --landmark-model; raises UsageError for a --neutral that it does not read, CheckpointError."""
+    from tracker.landmark_codes import layout_of
+
+    card = model_card(str(config.landmark_model))
+    layout_of(card)
+    if config.neutral and not card.config.get("conditional", True):
+        raise UsageError(f"{card.name} is a plain VAE, which reads no neutral face; leave --neutral out")
+    return card
 
 
 def _has_attention(card: "ModelCard") -> bool:

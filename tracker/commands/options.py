@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from tracker.config import default_of
+from tracker.config import TrackerConfig, default_of
 
 DEBUG = "tracker.debug"
 """Key of click's shared context: whether an error shows its traceback."""
@@ -42,6 +42,21 @@ def filled(config: type[Config], options: dict[str, Any]) -> Config:
     """An instance of a configuration class, its fields taken out of options; the others keep their default."""
     names = [field.name for field in fields(config) if field.name in options]  # type: ignore[arg-type]
     return config(**{name: options.pop(name) for name in names})
+
+
+def landmark_options(command: Callable) -> Callable:
+    """The options of the second model, which reads landmarks."""
+    model = setting(
+        TrackerConfig,
+        "landmark_model",
+        "--landmark-model",
+        metavar="FILE",
+        help="A landmark VAE, whose code is told.",
+    )
+    neutral = setting(
+        TrackerConfig, "neutral", "--neutral", metavar="FILE|own", help="The relaxed face that it compares with."
+    )
+    return model(neutral(command))
 
 
 def debug_option(expose_value: bool = False) -> Callable:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import debug_option, filled, setting
+from tracker.commands.options import debug_option, filled, landmark_options, setting
 from tracker.commands.tables import table
 from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
 
@@ -27,6 +27,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted
 @setting(OutputConfig, "attention", "--attention", is_flag=True, help="Where the model's attention looks.")
 @setting(BatchConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors file.")
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
+@landmark_options
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
 @setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
@@ -45,17 +46,20 @@ def track(context: click.Context, sources: tuple[str, ...], **options: Any) -> N
 
     A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Of each, DIR
     gets NAME.csv, .jsonl, .parquet, .overlay.mp4, .png and .attention.png as asked for, and NAME.meta.json, which tells
-    how they came about. What else a model tells of a face (a DisVAE the probability of each expression and its code)
-    stands in JSON lines and Parquet, not in CSV.
+    how they came about. What else a model tells of a face (a DisVAE the probability of each expression and its code, a
+    --landmark-model its code z_0, z_1, ...) stands in JSON lines and Parquet, not in CSV.
     """
     config = batch_config(options)
     from tracker.batch import run_batch
-    from tracker.commands.models import check_attention, model_card
+    from tracker.commands.models import check_attention, check_landmark_model, model_card
 
     card = model_card(config.model)
+    models = {"model": card.sha256}
+    if config.tracker.landmark_model:
+        models["landmark_model"] = check_landmark_model(config.tracker).sha256
     if config.output.attention:
         check_attention(card, config.tracker.sequence_length)
-    outcomes = run_batch(sources, config, card.sha256)
+    outcomes = run_batch(sources, config, models)
     click.echo(summary(outcomes), err=True)
     context.exit(max(EXIT_CODES[outcome.state] for outcome in outcomes))
 
@@ -80,6 +84,8 @@ def _line(outcome: "Outcome") -> str:
         return (
             f"error: {outcome.detail}" if outcome.uri in outcome.detail else f"error: {outcome.uri}: {outcome.detail}"
         )
+    if outcome.state == "skipped":
+        return f"{outcome.uri}: {outcome.detail}, as it was"
     told = "warning: " if outcome.state == "truncated" else ""
     written = f"{outcome.rows} rows in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"
     return f"{told}{outcome.uri}: {written}" + (f" ({outcome.detail})" if outcome.detail else "")

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from tracker.errors import DataError
+from tracker.kernels import straightened
 
 CHUNK = 512
 """Faces whose distances to all others are held at once."""
@@ -38,10 +39,10 @@ class Layout:
 
     @cached_property
     def eyes(self) -> np.ndarray:
-        """(2, N): what makes the right and the left eye of the points."""
-        eyes = np.zeros((2, self.points))
-        for row, lid in zip(eyes, (self.right_lid, self.left_lid), strict=True):
-            row[list(lid)] = 1 / len(lid)
+        """(N, 2): what makes the right and the left eye of the points."""
+        eyes = np.zeros((self.points, 2))
+        for side, lid in enumerate((self.right_lid, self.left_lid)):
+            eyes[list(lid), side] = 1 / len(lid)
         return eyes
 
 
@@ -83,13 +84,10 @@ def normalised(points: np.ndarray, layout: Layout) -> np.ndarray:
     DataError where there is another number of points, one is not finite, or the eyes are at one place.
     """
     points = _checked(points, layout)
-    eyes = layout.eyes @ points
-    right, left = eyes[..., :1, :], eyes[..., 1:, :]
-    apart = np.sqrt(((left - right) ** 2).sum(axis=-1, keepdims=True))
-    if not apart.all():
+    shapes = straightened(points.reshape(-1, layout.points, 3), layout.aim, layout.eyes).reshape(points.shape)
+    if np.isnan(shapes).any():
         raise DataError(f"{layout.name} landmarks whose two eyes are at one place; expected a face's")
-    straight = (points - (left + right) / 2) @ _rotation(np.swapaxes(points, -1, -2) @ layout.aim)
-    return (straight / apart).astype(np.float32)
+    return shapes
 
 
 def medoid(shapes: np.ndarray) -> int:
@@ -112,13 +110,6 @@ def _checked(points: np.ndarray, layout: Layout) -> np.ndarray:
             " expected finite coordinates: leave such faces out"
         )
     return points
-
-
-def _rotation(covariance: np.ndarray) -> np.ndarray:
-    """(..., 3, 3): what turns points, as rows, nearest to others by their covariance (..., 3, 3); Kabsch 1976."""
-    u, _, v = np.linalg.svd(covariance)
-    u[..., 2] *= np.sign(np.linalg.det(u @ v))[..., None]
-    return u @ v
 
 
 def _distances(some: np.ndarray, every: np.ndarray) -> np.ndarray:

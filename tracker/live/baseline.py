@@ -1,12 +1,12 @@
 """The neutral baseline: what the model says of a person's relaxed face, with which later values can be compared."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from tracker.types import AffectSample, TrackedFrame
+from tracker.types import AffectSample, Face, TrackedFrame
 
 LONGEST_STEP_S = 0.5
 """A frame tells of no more time before it: while a stream stalls, no face is seen."""
@@ -22,10 +22,13 @@ class SeenFace:
         """How long it was seen well."""
         self.affect: list[tuple[float, float]] = []
         """Smoothed valence and arousal of each sample."""
+        self.landmarks: list[np.ndarray] = []
+        """(L, 3) of each sample's face."""
 
-    def add(self, sample: AffectSample, step: float) -> None:
-        """Take a sample; step is the time since the frame before, seconds."""
+    def add(self, face: Face, sample: AffectSample, step: float) -> None:
+        """Take a face and its sample; step is the time since the frame before, seconds."""
         self.seconds += step
+        self.landmarks.append(face.landmarks)
         self.affect.append((sample.valence_smooth, sample.arousal_smooth))
 
     def median(self) -> tuple[float, float]:
@@ -38,19 +41,19 @@ class Period:
     """The time in which a baseline is taken: `seconds` from its first frame on."""
 
     def __init__(self, seconds: float) -> None:
-        self.seen: defaultdict[int, SeenFace] = defaultdict(SeenFace)
+        self.seen: defaultdict[int | None, SeenFace] = defaultdict(SeenFace)
         self._seconds = seconds
         self._began: float | None = None
         self._newest = 0.0
 
-    def add(self, time: float, faces: Iterable[tuple[int, AffectSample]]) -> None:
-        """Take a frame: its time, and the samples by whose they are."""
+    def add(self, time: float, faces: Iterable[tuple[int | None, Face, AffectSample]]) -> None:
+        """Take a frame: its time, and of each face whose it is, itself and its sample."""
         if self._began is None:
             self._began = self._newest = time
         step, self._newest = min(time - self._newest, LONGEST_STEP_S), time
-        for key, sample in faces:
+        for key, face, sample in faces:
             if sample.status == "ok":
-                self.seen[key].add(sample, step)
+                self.seen[key].add(face, sample, step)
 
     @property
     def progress(self) -> float:
@@ -73,9 +76,11 @@ class NeutralBaseline:
     def __init__(self, seconds: float, faces: int) -> None:
         self.outcome = ""
         """How the last one went, in one line; empty until its end."""
+        self.relaxed: dict[int | None, np.ndarray] = {}
+        """Landmarks (T, L, 3) of the faces whose baseline the last one was, by id; None: of the only participant."""
         self._seconds = seconds
         self._single = faces == 1
-        self._neutral: dict[int, tuple[float, float]] = {}
+        self._neutral: dict[int | None, tuple[float, float]] = {}
         self._period: Period | None = None
 
     def start(self) -> None:
@@ -85,7 +90,7 @@ class NeutralBaseline:
     def update(self, tracked: TrackedFrame) -> TrackedFrame:
         """The frame with valence_rel and arousal_rel of the faces that have a baseline; times must rise."""
         if self._period is not None:
-            self._period.add(tracked.frame.time, [(self._key(s.track_id), s) for s in tracked.samples])
+            self._period.add(tracked.frame.time, self._seen(tracked))
             self._settle(self._period)
         if not self._neutral:
             return tracked
@@ -101,8 +106,12 @@ class NeutralBaseline:
         """Whether a face has a baseline."""
         return self._key(track_id) in self._neutral
 
-    def _key(self, track_id: int) -> int:
-        return 0 if self._single else track_id
+    def _key(self, track_id: int) -> int | None:
+        return None if self._single else track_id
+
+    def _seen(self, tracked: TrackedFrame) -> Iterator[tuple[int | None, Face, AffectSample]]:
+        for face, sample in zip(tracked.faces, tracked.samples, strict=True):
+            yield self._key(sample.track_id), face, sample
 
     def _relative(self, sample: AffectSample) -> AffectSample:
         if not self.has(sample.track_id):
@@ -115,13 +124,15 @@ class NeutralBaseline:
         """Once the period is over, set what was found."""
         if period.progress < 1:
             return
-        found = {key: face.median() for key, face in period.seen.items() if period.is_enough(face)}
-        lines = [self._told(key, face, found.get(key)) for key, face in sorted(period.seen.items())]
+        enough = {key: face for key, face in period.seen.items() if period.is_enough(face)}
+        found = {key: face.median() for key, face in enough.items()}
+        self.relaxed = {key: np.array(face.landmarks) for key, face in enough.items()}
+        lines = [self._told(key, face, found.get(key)) for key, face in period.seen.items()]
         self.outcome = "; ".join(lines) or "no neutral baseline: no face was seen well; look at the camera, try again"
         self._neutral |= found
         self._period = None
 
-    def _told(self, key: int, face: SeenFace, neutral: tuple[float, float] | None) -> str:
+    def _told(self, key: int | None, face: SeenFace, neutral: tuple[float, float] | None) -> str:
         whose = "" if self._single else f" of face {key}"
         if neutral is None:
             return f"no neutral baseline{whose}: seen well for {face.seconds:.1f} of {self._seconds:g} s; try again"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from tqdm import tqdm
@@ -9,13 +10,11 @@ from tqdm import tqdm
 from tracker.config import TrackerConfig
 from tracker.engine import Engine, track
 from tracker.errors import DataError
-from tracker.faces.shape import Layout, medoid, normalised
+from tracker.faces.neutral import CalmFaces
+from tracker.faces.shape import Layout, normalised
 from tracker.sources import open_source
 from tracker.types import TrackedFrame
 from train.scoring.synthetic import TABLE, truth_of
-
-CALM = 0.1
-"""Share of a clip's frames that are calm: those whose valence and arousal lie nearest to 0."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,11 @@ class Followed:
 
     @property
     def neutral(self) -> np.ndarray:
-        """(P, 3): the medoid of the calm frames."""
-        away = np.linalg.norm(self.affect, axis=1)
-        calm = self.shapes[np.argsort(away, kind="stable")[: max(1, round(CALM * len(away)))]]
-        return calm[medoid(calm)]
+        """(P, 3): the medoid of the calmest frames, as `affect track --neutral own` takes it."""
+        calm = CalmFaces()
+        for shape, time, affect in zip(self.shapes, self.time, self.affect, strict=True):
+            calm.add(shape, float(time), float(np.hypot(*affect)))
+        return cast(np.ndarray, calm.medoid())
 
 
 def follow(file: Path, layout: Layout) -> Followed:

@@ -1,0 +1,123 @@
+"""The code of each face by a landmark VAE, beside its neutral face (Mikheeva, Ek, Kjellstrom)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from nets.checkpoint import CheckpointFault, ModelCard, load
+from nets.landmark_vae import LandmarkVae, Layer, mean_layers
+from tracker.errors import CheckpointError
+from tracker.faces.neutral import CalmFaces
+from tracker.faces.shape import LAYOUTS, Layout, medoid, normalised
+from tracker.kernels import affine, elu
+from tracker.types import Face
+
+
+class LandmarkCoder:
+    """The mean of a face's code by compiled kernels: a tenth of torch's time; it holds no state.
+
+    What the neutral face adds to the first layer is the same for every frame: see beside().
+    """
+
+    def __init__(self, layers: Sequence[Layer], average: np.ndarray) -> None:
+        """average (3 P,), that of the training faces, is subtracted: here once for all, from the first layer's bias."""
+        first, *self._others = layers
+        self._average = average[None]
+        self._of_face, self._of_neutral = map(np.ascontiguousarray, np.split(first.weight, [len(average)]))
+        self._bias = affine(-self._average, self._of_face, first.bias)[0]
+
+    def beside(self, neutral: np.ndarray | None) -> np.ndarray:
+        """The first layer's bias beside a neutral shape (P, 3); None for a model that reads none."""
+        if neutral is None:
+            return self._bias
+        return affine(neutral.reshape(1, -1) - self._average, self._of_neutral, self._bias)[0]
+
+    def code(self, shape: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """(K,) float32 of a normalised shape (P, 3)."""
+        values = affine(shape.reshape(1, -1), self._of_face, bias)
+        for layer in self._others:
+            elu(values)
+            values = affine(values, *layer)
+        return values[0]
+
+
+class FaceMemory:
+    """What is remembered of one face."""
+
+    def __init__(self) -> None:
+        self.calm = CalmFaces()
+        self.neutral: np.ndarray | None = None
+        """(P, 3): that of the newest frame."""
+        self.bias: np.ndarray | None = None
+        """LandmarkCoder.beside() of it."""
+
+
+class LandmarkCodes:
+    """Reads the code of each face; M1 and M2 are told its neutral face too.
+
+    That is the one that was given for its id, else the one given for everybody, else the medoid of its calmest frames
+    so far. Raises CheckpointError for a model that is no landmark VAE, or of landmarks that the tracker does not find.
+    """
+
+    def __init__(self, model: str | Path) -> None:
+        network, self.card = _load(model)
+        self.layout = layout_of(self.card)
+        self.names = tuple(f"z_{k}" for k in range(network.config.latent))
+        """Of the code's components."""
+        self.given: dict[int | None, np.ndarray] = {}
+        """Neutral shapes (P, 3) by the face's id; None: everybody's."""
+        self._conditional = network.config.conditional
+        self._coder = LandmarkCoder(mean_layers(network), network.average.numpy())
+        self._points = np.array(self.layout.mediapipe)
+        self._unknown = np.full(network.config.latent, np.nan, np.float32)
+
+    def read(self, face: Face, memory: FaceMemory, time: float, away: float | None) -> np.ndarray:
+        """(K,) float32, NaN while the neutral face is unknown; away: how far from calm it is, None: not to be told."""
+        shape = self.shapes(face.landmarks)
+        if away is not None:
+            memory.calm.add(shape, time, away)
+        neutral = self._neutral(cast(int, face.track_id), memory) if self._conditional else None
+        if self._conditional and neutral is None:
+            return self._unknown
+        if memory.bias is None or neutral is not memory.neutral:
+            memory.neutral, memory.bias = neutral, self._coder.beside(neutral)
+        return self._coder.code(shape, memory.bias)
+
+    def shapes(self, landmarks: np.ndarray) -> np.ndarray:
+        """Landmarks (..., 468 or 478, 3) of the mesh, pixels, to normalised shapes (..., P, 3)."""
+        return normalised(landmarks[..., self._points, :], self.layout)
+
+    def give_relaxed(self, landmarks: np.ndarray, track_id: int | None) -> None:
+        """Take landmarks (T, L, 3) of a relaxed face for its neutral one; for everybody's with the id None."""
+        shapes = self.shapes(landmarks)
+        self.given[track_id] = shapes[medoid(shapes)]
+
+    def _neutral(self, track_id: int, memory: FaceMemory) -> np.ndarray | None:
+        given = self.given.get(track_id, self.given.get(None))
+        return memory.calm.medoid() if given is None and memory.calm.settled else given
+
+
+def layout_of(card: ModelCard) -> Layout:
+    """What a landmark VAE's points are; raises CheckpointError for another kind, and for points that are not found."""
+    if card.kind != "landmark-vae":
+        raise CheckpointError(
+            f"{card.name} is of kind {card.kind!r}; --landmark-model takes one that `affect train landmarks` has made"
+        )
+    name = card.config.get("layout")
+    if name not in LAYOUTS:
+        raise CheckpointError(
+            f"{card.name} reads the landmarks of {name}, which the tracker does not find; expected a model of "
+            f"{' or '.join(LAYOUTS)}"
+        )
+    return LAYOUTS[name]
+
+
+def _load(model: str | Path) -> tuple[LandmarkVae, ModelCard]:
+    try:
+        network, card = load(model)
+    except CheckpointFault as error:
+        raise CheckpointError(str(error)) from error
+    layout_of(card)
+    return cast(LandmarkVae, network), card
