@@ -82,7 +82,7 @@ def paths(study: Study, clips: Sequence[Followed]) -> bytes:
         nearest = np.array(faces.expressions)[away.argmin(axis=1)]
         drawn.append(Path(clip.name, clip.time, axes.transform(own), nearest, clip.affect, _source(clip)))
     caption = (
-        f"M2 trained on {KINDS[kind]}; neutral: the medoid of the clip's calm frames\n"
+        f"M2 trained on {KINDS[kind]}; neutral: the medoid of the clip's calmest frames\n"
         "above: three principal components, and, as a ribbon, the expression whose mean training code lies nearest"
     )
     return draw_paths(drawn, faces.expressions, "The code's path", caption)
