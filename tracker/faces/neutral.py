@@ -4,9 +4,9 @@ import numpy as np
 
 from tracker.faces.shape import medoid
 
-KEPT = 9
+KEPT = 5
 """Calmest shapes that are kept: so many are enough to tell the neutral face."""
-EVERY_S = 0.2
+EVERY_S = 0.1
 """Between two of them at least, or they would all be of one moment."""
 
 

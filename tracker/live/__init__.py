@@ -1,9 +1,10 @@
 """A live run: one thread captures, one tracks, the main thread shows the window and hears the keys."""
 
+import gc
 import signal
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 
 from tracker.config import LiveConfig
 from tracker.engine import Engine
@@ -44,6 +45,7 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
         outlets = open_outlets(config.outlets, _outlet_context(source, config, engine), callbacks, notices.tell)
         for outlet in outlets:
             stack.callback(outlet.close)
+        stack.enter_context(_little_to_search())
         live = Live(config, source, engine, outlets, notices)
         _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
     return live.report()
@@ -59,6 +61,21 @@ def _attend(live: Live, view: Screen | ProgressLine) -> None:
                 view.step()
         finally:
             live.tracking.stop()
+
+
+@contextmanager
+def _little_to_search() -> Iterator[None]:
+    """Leaves all that is there now out of Python's search for garbage.
+
+    What the libraries have loaded makes a whole search take a tenth of a second, and so rare that the decoders of a
+    file in a loop, which PyAV leaves in reference cycles, pile up between two of them.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _outlet_context(source: LiveSource, config: LiveConfig, engine: Engine) -> OutletContext:
