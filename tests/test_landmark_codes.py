@@ -113,7 +113,7 @@ def test_it_is_known_once_enough_was_seen() -> None:
     assert fed([])[0].medoid() is None
     assert not fed([0.1] * (KEPT - 1))[0].settled
     assert fed([0.1] * KEPT)[0].settled
-    often, _ = fed([0.1] * 20, every_s=EVERY_S / 4)
+    often, _ = fed([0.1] * 4 * (KEPT - 1), every_s=EVERY_S / 4)
     assert not often.settled
 
 

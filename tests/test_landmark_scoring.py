@@ -408,7 +408,9 @@ def test_a_clip_is_followed_with_the_truth_beside_it_or_as_tracked(media: Path, 
     np.testing.assert_array_equal(known.shapes, tracked.shapes)
     calm = known.shapes[: np.searchsorted(known.time, KEPT * (EVERY_S + 1 / 30))]
     assert min(np.abs(calm - known.neutral).max(axis=(1, 2))) == 0
-    assert np.abs(known.shapes[-1] - known.neutral).max() > 0.1
+    before, smiling = tracked.shapes[:17], tracked.shapes[24:66]
+    assert min(np.abs(before - tracked.neutral).max(axis=(1, 2))) == 0
+    assert np.abs(smiling - tracked.neutral).max(axis=(1, 2)).min() > 0.05
 
 
 def test_a_clip_without_a_face_has_no_path(media: Path) -> None:
