@@ -189,7 +189,7 @@ def _check_layout(config: LandmarkTraining, faces: LandmarkSet) -> None:
 
 
 def export(trained: LandmarkRun, faces: LandmarkSet, command: str) -> Path:
-    """Write a run's best weights as a checkpoint in its folder."""
+    """Write a run's best weights as a checkpoint in its folder, in half precision."""
     config, path = trained.config, trained.folder / f"{trained.config.name}.safetensors"
     persons = len(np.unique(faces.subject[faces.part("train")]))
     card = ModelCard(
@@ -202,5 +202,5 @@ def export(trained: LandmarkRun, faces: LandmarkSet, command: str) -> Path:
         command=command,
         training={**config.to_dict(), "iterations_done": trained.done, "validation_elbo": float(trained.best.elbo)},
     )
-    save(path, trained.best.model, card)
+    save(path, trained.best.model, card, torch.float16)
     return path

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from nets.files import write_whole
 from tracker.errors import UsageError
+from train.command import add_figures
 from train.landmarks.data import LandmarkSet
 from train.landmarks.found import FILE
 from train.landmarks.loaders import read_landmarks
@@ -76,8 +77,18 @@ def run_study(options: Options) -> Study:
     train_all(every, options.processes)
     work = Parallel(options.processes, return_as="generator")(delayed(score_rows)(each) for each in every)
     scores = list(tqdm(work, "scoring", len(every), unit="set"))
+    for repetition, of_rows in zip(every, scores, strict=True):
+        _note(repetition, of_rows)
     kinds = len(options.chosen)
     return Study(options, repetitions, {kind: scores[i::kinds] for i, kind in enumerate(options.chosen)})
+
+
+def _note(repetition: Repetition, scores: Scores) -> None:
+    """Write each model's own scores into its card."""
+    for job in repetition.jobs:
+        score = scores[job.row]
+        figures = {"accuracy": round(score.accuracy, 4), "triplets": round(score.triplets, 4)}
+        add_figures(job.path, {f"{job.kind} landmarks": {"command": "affect eval landmarks --data FACES", **figures}})
 
 
 def _repetition(options: Options, kind: str, seed: int) -> Repetition:

@@ -27,6 +27,8 @@ from train.landmarks.triplets import Triplets
 class Job:
     """One training."""
 
+    kind: str
+    """Of the landmarks: exact or found."""
     row: str
     """Of Table II."""
     config: LandmarkTraining
@@ -78,7 +80,7 @@ def jobs_of(options: Options, kind: str, seed: int) -> list[Job]:
     for row, name in TRAINED.items():
         config = changed(read(LandmarkTraining, name), changes_of(own))
         command = command_of("landmarks", name, further, own)
-        jobs.append(Job(row, config, options.out / kind / name / f"seed-{seed}", command))
+        jobs.append(Job(kind, row, config, options.out / kind / name / f"seed-{seed}", command))
     return jobs
 
 
