@@ -399,7 +399,7 @@ def test_one_command_trains_and_goes_on(folder: Path, tmp_path: Path) -> None:
     assert card.data == "synthetic faces, 52 faces of 4 training persons"
     assert card.terms == "Apache-2.0; trained on drawn faces (MakeHuman's shapes, CC0)"
     faces = read_synthetic(folder)
-    np.testing.assert_allclose(model.average, faces.flat[faces.part("train")].mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(model.average, faces.flat[faces.part("train")].mean(axis=0), atol=1e-3)
     assert affect(*call, "--set", "iterations=40").exit_code == 0
     log = [json.loads(line) for line in (path.parent / "log.jsonl").read_text().splitlines()]
     assert [row["iteration"] for row in log] == [20, 40]
