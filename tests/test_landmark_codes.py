@@ -323,6 +323,13 @@ def test_the_baseline_of_key_n_is_told(m1: Path) -> None:
         plain.relaxed({None: np.array([face.landmarks for face in faces])})
 
 
+def test_models_shows_its_figures(tmp_path: Path) -> None:
+    card = ModelCard("m2", "landmark-vae", SMALL.to_dict(), {}, "none", "none", "none")
+    save(tmp_path / "m2.safetensors", built(), replace(card, figures={"found landmarks": {"accuracy": 0.8961}}))
+    (listed,) = run("models", tmp_path).output.splitlines()[1:]
+    assert listed.split()[:2] == ["m2", "landmark-vae"] and listed.endswith("found landmarks accuracy 0.896")
+
+
 # What goes wrong.
 
 

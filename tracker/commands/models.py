@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from nets.checkpoint import ModelCard
 
 HEADINGS = ("name", "kind", "MB", "parameters", "frames", "terms", "figures (valence/arousal)")
-HEADLINE = "ccc"
-"""The figure that the table shows, of each set of figures."""
+HEADLINE, OTHERS = "ccc", "accuracy"
+"""The figure that the table shows, of each set of figures; and that of models which tell no valence and arousal."""
 
 Answer = TypeVar("Answer")
 
@@ -102,5 +102,7 @@ def headline(figures: dict[str, Any]) -> str:
     found = figures.get(HEADLINE)
     if isinstance(found, dict) and {"valence", "arousal"} <= found.keys():
         return f"{HEADLINE} {found['valence']:.3f}/{found['arousal']:.3f}"
+    if isinstance(figures.get(OTHERS), float):
+        return f"{OTHERS} {figures[OTHERS]:.3f}"
     inner = {name: headline(value) for name, value in figures.items() if isinstance(value, dict)}
     return ", ".join(f"{name} {told}" for name, told in inner.items() if told)
