@@ -53,7 +53,7 @@ RULES = [
     Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),
     Rule(r"tracker\.landmark_codes", rf"{FOUNDATION}|tracker\.(kernels|faces\..+)|nets\..+"),
     Rule(r"tracker\.(smoothing|live\.baseline)", FOUNDATION),
-    Rule(r"tracker\.keys", "-"),
+    Rule(r"tracker\.(keys|memory)", "-"),
     Rule(r"tracker\.drawing\.letters", "-", ("matplotlib",)),
     Rule(r"tracker\.drawing\.(plots|heatmaps|strips)", rf"{FOUNDATION}|tracker\.drawing\.plots", ("matplotlib",)),
     Rule(DRAWING, rf"{FOUNDATION}|{DRAWING}|tracker\.keys", ("cv2",)),
@@ -65,7 +65,7 @@ RULES = [
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|nets\..+"),
     Rule(
         r"tracker\.live(\..+)?",
-        rf"tracker|{FOUNDATION}|{DESK}|{SINKS}|{OUTLETS}|tracker\.(engine|keys|sources|sources\.live|live\..+)"
+        rf"tracker|{FOUNDATION}|{DESK}|{SINKS}|{OUTLETS}|tracker\.(engine|keys|memory|sources|sources\.live|live\..+)"
         rf"|{DRAWING}",
         ("tqdm", "cv2"),
     ),

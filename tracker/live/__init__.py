@@ -1,10 +1,9 @@
 """A live run: one thread captures, one tracks, the main thread shows the window and hears the keys."""
 
-import gc
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 
 from tracker.config import LiveConfig
 from tracker.engine import Engine
@@ -14,6 +13,7 @@ from tracker.live.notices import Notices
 from tracker.live.run import Live, LiveReport
 from tracker.live.takes import check_takes, live_extras
 from tracker.live.window import Window
+from tracker.memory import limit_pools, little_to_search
 from tracker.neutral import give_everybody
 from tracker.outlets import Callback, OutletContext, open_outlets
 from tracker.sources import without_password
@@ -34,6 +34,7 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
     """
     config, notices = config or LiveConfig(), Notices()
     check_takes(config)
+    limit_pools()
     with ExitStack() as stack:
         title = f"affect live {without_password(uri)}"
         window = None if config.headless else stack.enter_context(closing(Window(title)))
@@ -42,10 +43,10 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
         engine.warm_up(source.info.height, source.info.width)
         if config.tracker.neutral:
             give_everybody(engine, config.tracker.neutral)
+        stack.enter_context(little_to_search())
         outlets = open_outlets(config.outlets, _outlet_context(source, config, engine), callbacks, notices.tell)
         for outlet in outlets:
             stack.callback(outlet.close)
-        stack.enter_context(_little_to_search())
         live = Live(config, source, engine, outlets, notices)
         _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
     return live.report()
@@ -61,21 +62,6 @@ def _attend(live: Live, view: Screen | ProgressLine) -> None:
                 view.step()
         finally:
             live.tracking.stop()
-
-
-@contextmanager
-def _little_to_search() -> Iterator[None]:
-    """Leaves all that is there now out of Python's search for garbage.
-
-    What the libraries have loaded makes a whole search take a tenth of a second, and so rare that the decoders of a
-    file in a loop, which PyAV leaves in reference cycles, pile up between two of them.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _outlet_context(source: LiveSource, config: LiveConfig, engine: Engine) -> OutletContext:
