@@ -70,6 +70,10 @@ class ModelCard:
         """Where a model of this name lies if it ships."""
         return WEIGHTS / f"{self.name}.safetensors"
 
+    def brief(self) -> dict[str, str]:
+        """Which weights they are, and their licence."""
+        return {"name": self.name, "kind": self.kind, "sha256": self.sha256, "terms": self.terms}
+
 
 def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.dtype = torch.float32) -> ModelCard:
     """Write weights and card, each atomically; returns the card with its parameters and SHA-256 filled in.

@@ -69,7 +69,11 @@ RULES = [
         rf"|{DRAWING}",
         ("tqdm", "cv2"),
     ),
-    Rule(DESK, rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.engine", ("tqdm",)),
+    Rule(
+        DESK,
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|landmark_codes|faces\.neutral)",
+        ("tqdm",),
+    ),
     Rule(r"tracker", "-"),
     Rule(
         r"tracker\.(cli|commands(\..+)?)",

@@ -1,7 +1,9 @@
 """The code of each face by a landmark VAE: against torch, beside which neutral face, and from the command line."""
 
 import json
+import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,22 +14,27 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from landmark_sets import face as drawn_face
-from scenes import WrittenFaces, small_disvae, two_walkers
+from scenes import WrittenFaces, face_at, scene, small_disvae, two_walkers
+from scenes import shape as mesh_shape
 
 from nets.checkpoint import ModelCard, save
 from nets.landmark_vae import LandmarkVae, LandmarkVaeConfig, mean_layers
 from nets.runtime import Runtime
 from tracker import open_source
 from tracker.cli import main
-from tracker.config import LiveConfig, OutputConfig, TrackerConfig
+from tracker.config import DEFAULT_MODEL, LiveConfig, OutputConfig, TrackerConfig
 from tracker.engine import Engine, track
 from tracker.errors import CheckpointError, SourceError, UsageError
 from tracker.faces.neutral import EVERY_S, KEPT, CalmFaces
 from tracker.faces.shape import MEDIAPIPE_83, MEDIAPIPE_468, medoid, normalised
 from tracker.landmark_codes import FaceMemory, LandmarkCoder, LandmarkCodes
 from tracker.live import run_live
-from tracker.neutral import give_everybody
-from tracker.types import Face, TrackedFrame
+from tracker.live.baseline import NeutralBaseline
+from tracker.live.recordings import Recordings
+from tracker.live.tracking import Tracking
+from tracker.neutral import neutral_faces, read_neutral
+from tracker.sources.live import open_live
+from tracker.types import Face, Frame, TrackedFrame
 
 SMALL = LandmarkVaeConfig(latent=4, encoder=(24, 12), decoder=(8,))
 NAMES = ("z_0", "z_1", "z_2", "z_3")
@@ -97,7 +104,7 @@ def fed(away: Sequence[float], every_s: float = EVERY_S) -> tuple[CalmFaces, np.
     """Calm faces that saw random shapes at these distances from calm, and the shapes (N, 83, 3)."""
     calm, shapes = CalmFaces(), np.random.default_rng(3).normal(0, 1, (len(away), 83, 3)).astype(np.float32)
     for index, (shape, each) in enumerate(zip(shapes, away, strict=True)):
-        calm.add(shape, index * (every_s + 1e-9), each)
+        calm.add(shape, index * every_s, each)
     return calm, shapes
 
 
@@ -105,16 +112,16 @@ def test_the_neutral_face_is_the_medoid_of_the_calmest() -> None:
     away = np.random.default_rng(1).permutation(40) / 40
     calm, shapes = fed(away.tolist())
     calmest = shapes[np.sort(np.argsort(away)[:KEPT])]
-    assert calm.settled
     assert np.array_equal(calm.medoid(), calmest[medoid(calmest)])
 
 
 def test_it_is_known_once_enough_was_seen() -> None:
-    assert fed([])[0].medoid() is None
-    assert not fed([0.1] * (KEPT - 1))[0].settled
-    assert fed([0.1] * KEPT)[0].settled
+    assert fed([])[0].medoid(least=1) is None
+    few, _ = fed([0.1] * (KEPT - 1))
+    assert few.medoid() is None and few.medoid(least=1) is not None
+    assert fed([0.1] * KEPT)[0].medoid() is not None
     often, _ = fed([0.1] * 4 * (KEPT - 1), every_s=EVERY_S / 4)
-    assert not often.settled
+    assert often.medoid() is None
 
 
 def test_what_is_less_calm_changes_nothing() -> None:
@@ -183,34 +190,73 @@ def test_it_reads_the_layout_of_its_card(tmp_path: Path) -> None:
 # The engine.
 
 
-def walked(model: Path, count: int = 60, runtime: Runtime | None = None) -> tuple[Engine, list[TrackedFrame]]:
-    runtime = runtime or Runtime(*small_disvae())
-    with Engine(runtime, TrackerConfig(faces=2, landmark_model=str(model)), WrittenFaces()) as engine:
+class TwoPersons(WrittenFaces):
+    """Finds the two walkers, each with a face of its own: the larger is the one that stays."""
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """The faces, in the order in which they are written."""
+        return [replace(face, landmarks=self._mesh(face)) for face in super().detect(image)]
+
+    @staticmethod
+    def _mesh(face: Face) -> np.ndarray:
+        side = float(face.box[2] - face.box[0])
+        return face_at(*face.box[:2].tolist(), side, mesh_shape(seed=int(side > 52))).landmarks
+
+
+def walked(model: Path | None, count: int = 60, faces: int = 2) -> tuple[Engine, list[TrackedFrame]]:
+    config = TrackerConfig(faces=faces, landmark_model=None if model is None else str(model))
+    with Engine(Runtime(*small_disvae()), config, TwoPersons()) as engine:
         return engine, list(track(two_walkers(count), engine))
 
 
 def test_codes_stand_behind_what_the_model_reads(m1: Path) -> None:
     engine, frames = walked(m1)
-    _, alone = walked(m1, runtime=Runtime(*small_disvae()))
+    _, alone = walked(None)
     own = len(engine.runtime.reading_names)
     assert own == 8 and engine.reading_names == (*engine.runtime.reading_names, *NAMES)
     readings = np.array([sample.readings for frame in frames for sample in frame.samples])
     assert readings.shape[1] == own + 4 and readings.dtype == np.float32
-    assert np.isfinite(readings[:, :own]).all()
-    again = np.array([sample.readings for frame in alone for sample in frame.samples])
-    np.testing.assert_array_equal(readings, again)
+    without = np.array([sample.readings for frame in alone for sample in frame.samples])
+    np.testing.assert_array_equal(readings[:, :own], without)
 
 
-def test_each_face_has_its_own_neutral_one(m1: Path) -> None:
-    engine, frames = walked(m1, 120)
+def test_each_of_several_faces_has_its_own_neutral_one(m1: Path) -> None:
+    engine, frames = walked(m1)
     neutrals = engine.neutrals()
     assert len(neutrals) == 2 and engine.codes is not None
     for track_id, neutral in neutrals.items():
-        own = [f for frame in frames for f in frame.faces if f.track_id == track_id]
-        shapes = engine.codes.shapes(np.array([face.landmarks for face in own]))
-        assert min(np.abs(shapes - neutral).max(axis=(1, 2))) < 1e-6
+        for frame in frames:
+            for face in frame.faces:
+                differs = np.abs(engine.codes.shapes(face.landmarks) - neutral).max()
+                assert (differs < 1e-5) == (face.track_id == track_id), differs
+    engine.codes.given = dict.fromkeys((None, 0), next(iter(neutrals.values())))
     engine.reset()
-    assert engine.neutrals() == {}
+    assert engine.neutrals() == {} and list(engine.codes.given) == [None]
+
+
+def test_where_one_face_is_followed_there_is_one_person(m1: Path) -> None:
+    """A face that was away has another id, and the same neutral face."""
+    faces = faces_over_time(24)
+    times = [0.1 * index + (2.0 if index >= 12 else 0.0) for index in range(24)]
+    with Engine(Runtime(*small_disvae()), TrackerConfig(landmark_model=str(m1)), Shown(faces)) as engine:
+        picture = scene(1, 0.0, []).image
+        tracked = [engine.step(Frame(picture, time, index))[0] for index, time in enumerate(times)]
+        assert {face.track_id for each in tracked for face in each.faces} == {0, 1}
+        known = [bool(np.isfinite(each.samples[0].readings[-1])) for each in tracked]
+        assert known == [index >= KEPT - 1 for index in range(24)] and list(engine.neutrals()) == [None]
+
+
+class Shown(WrittenFaces):
+    """Finds one given face after another."""
+
+    def __init__(self, faces: Sequence[Face]) -> None:
+        super().__init__()
+        self._faces = iter(faces)
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """The next one, in the picture's middle."""
+        face = next(self._faces)
+        return [replace(face, landmarks=face.landmarks / 2 + [120, 60, 0], box=np.array([80, 30, 160, 130.0]))]
 
 
 def test_the_sheet_tells_of_it(m1: Path) -> None:
@@ -292,14 +338,13 @@ def test_resuming_looks_at_both_models(m1: Path, sample_clip: Path, tmp_path: Pa
     model = saved(tmp_path)
     assert "rows in" in again(model)
     assert again(model) == f"{sample_clip}: complete, as it was\n"
-    saved(tmp_path, dropout=0.5)
     other = built()
     other.average.add_(1.0)
     save(model, other, ModelCard("m1", "landmark-vae", other.config.to_dict(), {}, "none", "none", "none"))
     assert "rows in" in again(model)
 
 
-def test_a_live_run_has_them_from_its_baseline_on(m1: Path, sample_clip: Path, tmp_path: Path) -> None:
+def test_a_live_run_has_them_beside_a_given_neutral_face(m1: Path, sample_clip: Path, tmp_path: Path) -> None:
     seen: list[TrackedFrame] = []
     tracker = TrackerConfig(landmark_model=str(m1), neutral=str(sample_clip))
     output = OutputConfig(folder=str(tmp_path), jsonl=f"{tmp_path}/")
@@ -315,12 +360,35 @@ def test_a_live_run_has_them_from_its_baseline_on(m1: Path, sample_clip: Path, t
 def test_the_baseline_of_key_n_is_told(m1: Path) -> None:
     with Engine(Runtime(*small_disvae()), TrackerConfig(landmark_model=str(m1)), WrittenFaces()) as engine:
         faces = faces_over_time(20)
-        engine.relaxed({None: np.array([face.landmarks for face in faces])})
+        engine.take_relaxed({None: np.array([face.landmarks for face in faces])})
         shapes = normalised(landmarks_of(faces), MEDIAPIPE_83)
         assert engine.codes is not None
         np.testing.assert_array_equal(engine.codes.given[None], shapes[medoid(shapes)])
     with Engine(Runtime(*small_disvae()), landmarker=WrittenFaces()) as plain:
-        plain.relaxed({None: np.array([face.landmarks for face in faces])})
+        plain.take_relaxed({None: np.array([face.landmarks for face in faces])})
+
+
+def test_key_n_gives_the_neutral_face_of_a_live_run(m1: Path, sample_clip: Path) -> None:
+    seen: list[TrackedFrame] = []
+    tracker = TrackerConfig(landmark_model=str(m1))
+    with ExitStack() as stack:
+        source = stack.enter_context(open_live(str(sample_clip)))
+        engine = stack.enter_context(Engine(config=tracker))
+        baseline = NeutralBaseline(1.0, 1)
+        live = LiveConfig(headless=True, tracker=tracker)
+        recordings = Recordings(live, source.info, engine.meta(), print)
+        tracking = Tracking(source, engine, [], recordings, baseline, lambda line: seen.append(tracking.newest))
+        baseline.start()
+        tracking.start()
+        while not seen and not tracking.wait(0.05):
+            pass
+        tracking.stop()
+    assert tracking.error is None and baseline.outcome.startswith("neutral baseline: V ")
+    assert engine.codes is not None
+    relaxed = baseline.relaxed[None]
+    assert relaxed.shape[1:] == (468, 3) and len(relaxed) >= 10
+    shapes = engine.codes.shapes(relaxed)
+    np.testing.assert_array_equal(engine.codes.given[None], shapes[medoid(shapes)])
 
 
 def test_models_shows_its_figures(tmp_path: Path) -> None:
@@ -336,14 +404,52 @@ def test_models_shows_its_figures(tmp_path: Path) -> None:
 def test_a_source_without_a_face_gives_no_neutral_one(m1: Path, tmp_path: Path) -> None:
     picture = tmp_path / "grey.png"
     cv2.imwrite(str(picture), np.full((240, 320, 3), 128, np.uint8))
-    with Engine(config=TrackerConfig(landmark_model=str(m1))) as engine, pytest.raises(SourceError) as caught:
-        give_everybody(engine, str(picture))
-    assert str(caught.value) == f"{picture}: no face is seen well in it; expected the relaxed face, from the front"
+    with pytest.raises(SourceError) as caught:
+        read_neutral(DEFAULT_MODEL, TrackerConfig(landmark_model=str(m1), neutral=str(picture)))
+    assert str(caught.value) == (
+        f"no neutral face: none is seen well in {picture}; expected a relaxed face, from the front"
+    )
+
+
+def test_a_bad_neutral_face_leaves_what_was_written(m1: Path, sample_clip: Path, tmp_path: Path) -> None:
+    options = ("--landmark-model", m1, "--end", "0.2", "--no-csv", "--jsonl", f"{tmp_path}/", "-o", tmp_path)
+    assert run("track", sample_clip, *options).exit_code == 0
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    result = run("track", sample_clip, *options, "--neutral", tmp_path / "gone.png")
+    assert result.exit_code == 1 and "no neutral face: " in result.output and "gone.png does not exist" in result.output
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_neutral_clip_may_lose_its_face(m1: Path, sample_clip: Path, tmp_path: Path) -> None:
+    """The face that comes again has another id."""
+    config = TrackerConfig(landmark_model=str(m1))
+    frames = [frame.frame for frame in meshes_of(sample_clip, 1.6)]
+    with Engine(config=config) as engine:
+        grey = [replace(frame, image=np.full_like(frame.image, 128)) for frame in frames[10:30]]
+        found = neutral_faces(engine, [*frames[:10], *grey, *frames[30:]], least=1)
+        ids = {face.track_id for each in meshes_of(sample_clip, 0.1) for face in each.faces}
+    assert list(found) == [None] and ids == {0} and found[None].shape == (83, 3)
+
+
+def test_resuming_sees_that_the_neutral_face_is_another(m1: Path, sample_clip: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "relaxed.png"
+    options = ("--landmark-model", m1, "--neutral", picture, "--end", "0.2", "--no-csv", "--jsonl", f"{tmp_path}/")
+    told = []
+    for time in (0.1, 0.1, 8.0):
+        frame = [each.frame for each in meshes_of(sample_clip, time)][-1]
+        cv2.imwrite(str(picture), frame.image[:, :, ::-1])
+        told.append(run("track", sample_clip, *options, "--resume", "-o", tmp_path).output)
+    assert ["complete, as it was" in each for each in told] == [False, True, False]
+    assert len(json.loads((tmp_path / "sample.meta.json").read_text())["neutral"]["sha256"]) == 64
 
 
 @pytest.mark.parametrize(
     ("choices", "text"),
     [
+        (
+            {"landmark_model": "m", "neutral": "-"},
+            "--neutral - is standard input; give a picture or a video of the relaxed face",
+        ),
         ({"neutral": "own"}, "--neutral is of use to a --landmark-model alone; give that too, or leave it out"),
         (
             {"landmark_model": "m", "neutral": "a.png", "faces": 3},
@@ -362,14 +468,29 @@ def test_a_live_source_cannot_be_read_twice() -> None:
         LiveConfig(tracker=TrackerConfig(landmark_model="m", neutral="own"))
 
 
+def test_nor_can_a_pipe(m1: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    result = run("track", pipe, "--landmark-model", m1, "--neutral", "own", "--parquet", "-o", tmp_path)
+    assert result.exit_code == 2 and f"reads a source twice, and {pipe} comes once" in result.output
+
+
+def test_codes_that_no_output_has(m1: Path, sample_clip: Path) -> None:
+    result = run("track", sample_clip, "--landmark-model", m1)
+    assert result.exit_code == 2
+    assert result.output == (
+        "error: --landmark-model is told in JSON lines and Parquet alone; add --jsonl F or --parquet\n"
+    )
+
+
 def test_nor_can_standard_input(m1: Path) -> None:
-    result = run("track", "-", "--landmark-model", m1, "--neutral", "own")
+    result = run("track", "-", "--landmark-model", m1, "--neutral", "own", "--parquet")
     assert result.exit_code == 2
     assert "--neutral own reads a source twice, and standard input comes once; give a picture or a vid" in result.output
 
 
 def test_another_kind_of_model(sample_clip: Path, tmp_path: Path) -> None:
-    result = run("track", sample_clip, "--landmark-model", "anclaf-compact", "-o", tmp_path / "out")
+    result = run("track", sample_clip, "--landmark-model", "anclaf-compact", "--parquet", "-o", tmp_path / "out")
     assert result.exit_code == 1 and not (tmp_path / "out").exists()
     assert result.output == (
         "error: anclaf-compact is of kind 'anclaf'; --landmark-model takes one that `affect train landmarks` has made\n"
@@ -387,7 +508,7 @@ def test_landmarks_that_the_tracker_does_not_find(tmp_path: Path) -> None:
 
 def test_a_plain_vae_takes_no_neutral_face(sample_clip: Path, tmp_path: Path) -> None:
     model = saved(tmp_path, conditional=False)
-    result = run("track", sample_clip, "--landmark-model", model, "--neutral", "own", "-o", tmp_path)
+    result = run("track", sample_clip, "--landmark-model", model, "--neutral", "own", "--parquet", "-o", tmp_path)
     assert result.exit_code == 2
     assert result.output == "error: m1 is a plain VAE, which reads no neutral face; leave --neutral out\n"
 

@@ -13,16 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from tracker.config import OWN, BatchConfig
 from tracker.errors import SourceError, UsageError
 from tracker.faults import plain_line
 from tracker.interrupt import Flag, Interrupt, ignored
+from tracker.landmark_codes import digest
+from tracker.neutral import read_neutral
 from tracker.outputs import STDIN, Job, check_outputs, claim, identity, is_complete, release
 from tracker.recording import Recorder
 from tracker.sheets import Outcome
-from tracker.sources import expand_sources
+from tracker.sources import expand_sources, without_password
 
 Report = Callable[[Outcome], Any]
 """Takes each outcome as it comes."""
@@ -39,14 +42,15 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
     check_outputs(config.output, len(uris), config.workers)
     if STDIN in uris and config.workers > 1:
         raise UsageError("standard input cannot be read by --workers; track it in a call of its own")
-    if STDIN in uris and config.tracker.neutral == OWN:
-        raise UsageError("--neutral own reads a source twice, and standard input comes once; give a picture or a video")
+    neutral = _neutral(uris, config)
+    if neutral is not None:
+        models = {**models, "neutral": digest(neutral)}
     jobs = claim(uris, Path(config.output.folder))
     skipped = [job for job in jobs if config.resume and is_complete(job, config, models)]
     outcomes += [Outcome(job.uri, "skipped", "complete", str(job.folder / job.stem)) for job in skipped]
     todo = [job for job in jobs if job not in skipped]
     try:
-        _run(todo, config, outcomes.append)
+        _run(todo, config, neutral, outcomes.append)
     finally:
         for job in todo:
             release(job)
@@ -67,27 +71,36 @@ def find_sources(patterns: Iterable[str]) -> tuple[list[str], list[Outcome]]:
     return list(found.values()), failed
 
 
-def _run(jobs: Sequence[Job], config: BatchConfig, report: Report) -> None:
+def _neutral(uris: Sequence[str], config: BatchConfig) -> np.ndarray | None:
+    """(P, 3): everybody's neutral face, read before anything is written. Raises UsageError, SourceError."""
+    for uri in uris:
+        if config.tracker.neutral == OWN and (uri == STDIN or "://" in uri or Path(uri).is_fifo()):
+            name = "standard input" if uri == STDIN else without_password(uri)
+            raise UsageError(f"--neutral own reads a source twice, and {name} comes once; give a picture or a video")
+    return read_neutral(config.model, config.tracker)
+
+
+def _run(jobs: Sequence[Job], config: BatchConfig, neutral: np.ndarray | None, report: Report) -> None:
     workers = min(config.workers, len(jobs))
     if workers > 1:
-        _run_spread(jobs, replace(config, workers=workers), report)
+        _run_spread(jobs, replace(config, workers=workers), neutral, report)
     elif jobs:
-        _run_here(jobs, config, report)
+        _run_here(jobs, config, neutral, report)
 
 
-def _run_here(jobs: Sequence[Job], config: BatchConfig, report: Report) -> None:
-    with Interrupt(threading.Event()) as interrupt, closing(Recorder(config, interrupt)) as recorder:
+def _run_here(jobs: Sequence[Job], config: BatchConfig, neutral: np.ndarray | None, report: Report) -> None:
+    with Interrupt(threading.Event()) as interrupt, closing(Recorder(config, interrupt, neutral)) as recorder:
         for job in jobs:
             report(recorder.attempt(job))
 
 
-def _run_spread(jobs: Sequence[Job], config: BatchConfig, report: Report) -> None:
+def _run_spread(jobs: Sequence[Job], config: BatchConfig, neutral: np.ndarray | None, report: Report) -> None:
     """Spread the jobs over processes. These ignore Ctrl-C and look at a flag, which it raises in this process."""
     context = multiprocessing.get_context("spawn")
     flag, positions = context.Event(), context.SimpleQueue()
     for position in range(config.workers):
         positions.put(position)
-    start = (_share_threads(config), flag, positions, context.RLock())
+    start = (_share_threads(config), neutral, flag, positions, context.RLock())
     pool = ProcessPoolExecutor(config.workers, context, _start_worker, start)
     with Interrupt(flag, _end_workers) as interrupt, interrupt.held(), pool:
         with ignored():
@@ -122,10 +135,10 @@ class _Worker:
     recorder: Recorder
 
 
-def _start_worker(config: BatchConfig, flag: Flag, positions: Any, lock: Any) -> None:
+def _start_worker(config: BatchConfig, neutral: np.ndarray | None, flag: Flag, positions: Any, lock: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tqdm.set_lock(lock)
-    _Worker.recorder = Recorder(config, Interrupt(flag), positions.get())
+    _Worker.recorder = Recorder(config, Interrupt(flag), neutral, positions.get())
 
 
 def _attempt(job: Job) -> Outcome:

@@ -79,7 +79,8 @@ class TrackerConfig:
     """A .safetensors file of a landmark VAE, whose code of each face is told besides; None for none."""
     neutral: str | None = None
     """A picture or a video of the relaxed face that M1 and M2 compare with; own: each source's own face, for which it
-    is read twice; None takes the calmest frames so far."""
+    is read twice; None takes the calmest moments so far. run_batch and run_live read it; who has an Engine alone gives
+    it `engine.codes.given`, with tracker.neutral."""
     irises: bool = False
     """478 landmarks in place of 468."""
     threads: int | None = 1
@@ -93,6 +94,8 @@ class TrackerConfig:
             check_range("sequence length", self.sequence_length, 1, 32)
         if self.neutral and not self.landmark_model:
             raise UsageError("--neutral is of use to a --landmark-model alone; give that too, or leave it out")
+        if self.neutral == "-":
+            raise UsageError("--neutral - is standard input; give a picture or a video of the relaxed face")
         if self.neutral not in (None, OWN) and self.faces > 1:
             raise UsageError(f"--neutral {self.neutral} is one person's, and --faces is {self.faces}; give own, or 1")
 

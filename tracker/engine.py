@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from nets.checkpoint import CheckpointFault, ModelCard
+from nets.checkpoint import CheckpointFault
 from nets.runtime import Runtime, load_runtime
 from tracker.ahead import Ahead
 from tracker.config import DEFAULT_MODEL, TrackerConfig
@@ -17,6 +17,7 @@ from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.association import FaceAssociator
 from tracker.faces.landmarks import FaceLandmarker
+from tracker.faces.neutral import KEPT
 from tracker.faces.pose import head_pose
 from tracker.faces.quality import is_low_quality, picture_quality
 from tracker.landmark_codes import FaceMemory, LandmarkCodes
@@ -88,13 +89,12 @@ class Found(NamedTuple):
 
 
 class FaceState:
-    """What is remembered of one face: its window, its filters, and what a landmark model is told of it."""
+    """What is remembered of one face: its window and its filters."""
 
     def __init__(self, ring: RingBuffer, valence: Smoother, arousal: Smoother) -> None:
         self.ring = ring
         self.valence = valence
         self.arousal = arousal
-        self.memory = FaceMemory()
 
 
 class Engine:
@@ -122,6 +122,7 @@ class Engine:
         self._template = Template.from_card(self.runtime.card.crop)
         self._associator = FaceAssociator(self.config.max_gap_s)
         self._states: dict[int, FaceState] = {}
+        self._memories: dict[int | None, FaceMemory] = {}
         self._time: float | None = None
         self._halves: Ahead[Found] | None = None
         self._landmarker = landmarker or FaceLandmarker(self.config)
@@ -144,6 +145,7 @@ class Engine:
     def measure(self, found: Found) -> TrackedFrame:
         """The second half of step(): what the networks and the filter say of the faces, in the order of the frames."""
         self._states = {i: state for i, state in self._states.items() if i in found.alive}
+        self._memories = {i: memory for i, memory in self._memories.items() if i is None or i in found.alive}
         samples = self._measure(found.frame, found.faces) if found.faces else ()
         return TrackedFrame(found.frame, tuple(found.faces), tuple(samples))
 
@@ -181,11 +183,17 @@ class Engine:
         return []
 
     def reset(self) -> None:
-        """Forget the stream: the next frame meets an engine like a new one, ids from 0."""
+        """Forget the stream: the next frame meets an engine like a new one, ids from 0.
+
+        Everybody's neutral face stays.
+        """
         self._end_halves()
         self._landmarker.reset()
         self._associator.reset()
         self._states.clear()
+        self._memories.clear()
+        if self.codes:
+            self.codes.forget_ids()
         self._time = None
 
     def close(self) -> None:
@@ -193,26 +201,29 @@ class Engine:
         self._end_halves()
         self._landmarker.close()
 
-    def relaxed(self, landmarks: Mapping[int | None, np.ndarray]) -> None:
+    def take_relaxed(self, landmarks: Mapping[int | None, np.ndarray]) -> None:
         """Tell a landmark model, where there is one, landmarks (T, L, 3) of relaxed faces by id; None: of all."""
         for track_id, each in landmarks.items():
             if self.codes is not None:
                 self.codes.give_relaxed(each, track_id)
 
-    def neutrals(self) -> dict[int | None, np.ndarray]:
-        """Of the faces that are followed now, the medoid (P, 3) of their calmest frames so far, by their ids."""
-        found = {track_id: state.memory.calm.medoid() for track_id, state in self._states.items()}
+    def neutrals(self, least: int = KEPT) -> dict[int | None, np.ndarray]:
+        """The neutral shapes (P, 3) that faces with so many calm moments have so far, by their ids.
+
+        Where one face is followed there is one person, whatever the id: None.
+        """
+        found = {track_id: memory.calm.medoid(least) for track_id, memory in self._memories.items()}
         return {track_id: shape for track_id, shape in found.items() if shape is not None}
 
     def meta(self) -> dict[str, Any]:
         """What a .meta.json tells of the engine: models, window, smoothing with its lag, device, runtime."""
         card = self.runtime.card
         return {
-            "model": _told(card),
+            "model": card.brief(),
             "sequence_length": self.sequence_length,
             "window_rate_hz": self.runtime.window_rate_hz,
             "readings": list(self.reading_names),
-            **({"landmark_model": _told(self.codes.card)} if self.codes else {}),
+            **(self.codes.meta() if self.codes else {}),
             "smoothing": {**asdict(self.config.smoothing), "lag_ms": round(self.step_lag_ms, 1)},
             "quality_limits": asdict(self.config.quality),
             "faces": self.config.faces,
@@ -228,7 +239,7 @@ class Engine:
         states = [self._state(sighting.face) for sighting in sightings]
         affect, attention, ages = self._combine(states, features, time)
         traces = _traces(states, affect, features.frame_affect, time)
-        readings = self._readings(features, self._codes_of(sightings, states, traces, time))
+        readings = self._readings(features, self._codes_of(sightings, traces, time))
         answers = map(Answer, traces, features.quadrant, attention, ages, readings)
         return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
 
@@ -263,16 +274,14 @@ class Engine:
         parts = [part for part in (own, codes) if part is not None]
         return np.hstack(parts) if parts else [None] * len(features.feature)
 
-    def _codes_of(
-        self, sightings: list[Sighting], states: list[FaceState], traces: list[list[float]], time: float
-    ) -> np.ndarray | None:
+    def _codes_of(self, sightings: list[Sighting], traces: list[list[float]], time: float) -> np.ndarray | None:
         """(B, K): the landmark model's code of each face; None without one."""
         if self.codes is None:
             return None
         rows = []
-        for sighting, state, trace in zip(sightings, states, traces, strict=True):
+        for sighting, trace in zip(sightings, traces, strict=True):
             away = None if is_low_quality(sighting.quality) else math.hypot(*trace[-2:])
-            rows.append(self.codes.read(sighting.face, state.memory, time, away))
+            rows.append(self.codes.read(sighting.face, self._memory(sighting.face), time, away))
         return np.array(rows)
 
     def _combine(
@@ -295,6 +304,10 @@ class Engine:
         if track_id not in self._states:
             self._states[track_id] = self._new_state()
         return self._states[track_id]
+
+    def _memory(self, face: Face) -> FaceMemory:
+        key = None if self.config.faces == 1 else face.track_id
+        return self._memories.setdefault(key, FaceMemory())
 
     def _new_state(self) -> FaceState:
         rate_hz, max_gap_s = self.runtime.window_rate_hz, self.config.max_gap_s
@@ -326,10 +339,6 @@ def _load(model: str | Path, config: TrackerConfig) -> Runtime:
         return load_runtime(model, config.device, config.threads, config.runtime)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
-
-
-def _told(card: ModelCard) -> dict[str, str]:
-    return {"name": card.name, "kind": card.kind, "sha256": card.sha256, "terms": card.terms}
 
 
 def _combiner(runtime: Runtime) -> Combiner:

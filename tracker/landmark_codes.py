@@ -1,5 +1,6 @@
 """The code of each face by a landmark VAE, beside its neutral face (Mikheeva, Ek, Kjellstrom)."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -27,6 +28,7 @@ class LandmarkCoder:
         self._average = average[None]
         self._of_face, self._of_neutral = map(np.ascontiguousarray, np.split(first.weight, [len(average)]))
         self._bias = affine(-self._average, self._of_face, first.bias)[0]
+        self.code(self._average, self._bias)  # so that no frame has to wait for the kernels
 
     def beside(self, neutral: np.ndarray | None) -> np.ndarray:
         """The first layer's bias beside a neutral shape (P, 3); None for a model that reads none."""
@@ -76,10 +78,12 @@ class LandmarkCodes:
     def read(self, face: Face, memory: FaceMemory, time: float, away: float | None) -> np.ndarray:
         """(K,) float32, NaN while the neutral face is unknown; away: how far from calm it is, None: not to be told."""
         shape = self.shapes(face.landmarks)
+        if not self._conditional:
+            return self._coder.code(shape, self._coder.beside(None))
         if away is not None:
             memory.calm.add(shape, time, away)
-        neutral = self._neutral(cast(int, face.track_id), memory) if self._conditional else None
-        if self._conditional and neutral is None:
+        neutral = self._neutral(face.track_id, memory)
+        if neutral is None:
             return self._unknown
         if memory.bias is None or neutral is not memory.neutral:
             memory.neutral, memory.bias = neutral, self._coder.beside(neutral)
@@ -92,11 +96,26 @@ class LandmarkCodes:
     def give_relaxed(self, landmarks: np.ndarray, track_id: int | None) -> None:
         """Take landmarks (T, L, 3) of a relaxed face for its neutral one; for everybody's with the id None."""
         shapes = self.shapes(landmarks)
-        self.given[track_id] = shapes[medoid(shapes)]
+        self.given[track_id] = shapes[medoid(shapes)].copy()
 
-    def _neutral(self, track_id: int, memory: FaceMemory) -> np.ndarray | None:
+    def forget_ids(self) -> None:
+        """Keep everybody's neutral face alone: ids begin again."""
+        self.given = {track_id: shape for track_id, shape in self.given.items() if track_id is None}
+
+    def meta(self) -> dict[str, dict[str, str]]:
+        """What a .meta.json tells of it: the model, and the digest of everybody's neutral face."""
+        everybody = self.given.get(None)
+        told = {} if everybody is None else {"neutral": {"sha256": digest(everybody)}}
+        return {"landmark_model": self.card.brief(), **told}
+
+    def _neutral(self, track_id: int | None, memory: FaceMemory) -> np.ndarray | None:
         given = self.given.get(track_id, self.given.get(None))
-        return memory.calm.medoid() if given is None and memory.calm.settled else given
+        return memory.calm.medoid() if given is None else given
+
+
+def digest(neutral: np.ndarray) -> str:
+    """SHA-256 of a neutral shape (P, 3)."""
+    return hashlib.sha256(neutral.astype(np.float32).tobytes()).hexdigest()
 
 
 def layout_of(card: ModelCard) -> Layout:

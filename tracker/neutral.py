@@ -1,36 +1,48 @@
-"""The neutral faces that a landmark model is told, out of a source that is tracked for their sake."""
+"""The neutral faces that a landmark model is told, out of sources that are tracked for their sake."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from tracker.config import OWN, TrackerConfig
 from tracker.engine import Engine, track
 from tracker.errors import SourceError
+from tracker.faces.neutral import KEPT
 from tracker.sources import open_source
 from tracker.types import Frame
 
-
-def give_everybody(engine: Engine, uri: str) -> None:
-    """Take the neutral face of a picture or a video for everybody's: of its faces the one that is seen longest.
-
-    Raises SourceError where none is seen well. Without a landmark model it does nothing.
-    """
-    if engine.codes is None:
-        return
-    seen: Counter[int | None] = Counter()
-    with open_source(uri) as source:
-        found = neutral_faces(engine, source, lambda: seen.update(engine.neutrals()))
-    if not found:
-        raise SourceError(f"{uri}: no face is seen well in it; expected the relaxed face, from the front")
-    engine.codes.given = {None: found[seen.most_common(1)[0][0]]}
+Neutrals = dict[int | None, np.ndarray]
+"""Shapes (P, 3) by the face's id; None: everybody's."""
 
 
-def neutral_faces(engine: Engine, frames: Iterable[Frame], passed: Callable[[], None]) -> dict[int | None, np.ndarray]:
-    """Neutral shapes (P, 3) of a stream's faces by their ids, as they stand in the end; passed() follows each frame."""
-    found: dict[int | None, np.ndarray] = {}
+def read_neutral(model: str, config: TrackerConfig) -> np.ndarray | None:
+    """(P, 3): the relaxed face in the file that config.neutral names; None where it names none. Raises SourceError."""
+    if config.neutral in (None, OWN):
+        return None
+    with Engine(model, config) as engine:
+        return neutral_in(engine, config.neutral)
+
+
+def neutral_in(engine: Engine, uri: str) -> np.ndarray:
+    """(P, 3): the relaxed face of one person in a picture or a video. Raises SourceError where none is seen well."""
+    try:
+        with open_source(uri) as source:
+            found = neutral_faces(engine, source, least=1)
+    except SourceError as error:
+        raise SourceError(f"no neutral face: {error}") from error
+    if None not in found:
+        raise SourceError(f"no neutral face: none is seen well in {uri}; expected a relaxed face, from the front")
+    return found[None]
+
+
+def neutral_faces(
+    engine: Engine, frames: Iterable[Frame], passed: Callable[[], None] | None = None, least: int = KEPT
+) -> Neutrals:
+    """Of a stream's faces with so many calm moments what these say in the end; passed() is called after each frame."""
+    found: Neutrals = {}
     for _ in track(frames, engine):
-        found |= engine.neutrals()
-        passed()
+        found |= engine.neutrals(least)
+        if passed is not None:
+            passed()
     engine.reset()
     return found

@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from tracker.config import OWN, BatchConfig
@@ -14,7 +15,7 @@ from tracker.engine import Engine, track
 from tracker.errors import SinkError
 from tracker.faults import plain_line
 from tracker.interrupt import Interrupt
-from tracker.neutral import give_everybody, neutral_faces
+from tracker.neutral import neutral_faces
 from tracker.outputs import Job
 from tracker.sheets import Outcome, State, Tally, outcome_of, sheet_of
 from tracker.sinks import Sink, SinkContext, open_sink, part_path, write_meta
@@ -30,18 +31,26 @@ LOG_INTERVAL_S = 10.0
 class Recorder:
     """One engine that tracks job after job; close() frees it."""
 
-    def __init__(self, config: BatchConfig, interrupt: Interrupt, position: int | None = None) -> None:
+    def __init__(
+        self,
+        config: BatchConfig,
+        interrupt: Interrupt,
+        neutral: np.ndarray | None = None,
+        position: int | None = None,
+    ) -> None:
         self.config = config
         self.interrupt = interrupt
+        self.neutral = neutral
+        """(P, 3): everybody's neutral face, for a landmark model; None where none is given."""
         self.position = position
         """Line of the progress bar among those of other processes; None where there are none."""
 
     @cached_property
     def engine(self) -> Engine:
         """Loaded when it is first needed."""
-        engine, neutral = Engine(self.config.model, self.config.tracker), self.config.tracker.neutral
-        if neutral and neutral != OWN:
-            give_everybody(engine, neutral)
+        engine = Engine(self.config.model, self.config.tracker)
+        if engine.codes and self.neutral is not None:
+            engine.codes.given = {None: self.neutral}
         return engine
 
     def close(self) -> None:
@@ -55,10 +64,10 @@ class Recorder:
             return Outcome(job.uri, "interrupted", "not started")
         tally = Tally()
         try:
-            tally.engine = self.engine.meta()
-            tally.started = time.monotonic()
             if self.config.tracker.neutral == OWN:
                 self._learn_neutral(job)
+            tally.engine = self.engine.meta()
+            tally.started = time.monotonic()
             self._record(job, tally)
             write_meta(job.sheet, sheet_of(job, tally, self.config))
         except KeyboardInterrupt:
@@ -76,7 +85,10 @@ class Recorder:
 
     def _learn_neutral(self, job: Job) -> None:
         """Read the source once before it is tracked, for the neutral faces in it."""
-        with open_source(job.uri, self.config.source) as source, self._bar(f"{job.uri} (neutral)", source.info) as bar:
+        with (
+            open_source(job.uri, self.config.source) as source,
+            self._bar(f"{_name(job)} (neutral)", source.info) as bar,
+        ):
 
             def passed() -> None:
                 self.interrupt.check()
@@ -94,7 +106,7 @@ class Recorder:
                 tally.report = source.report()
 
     def _fill_sinks(self, job: Job, tally: Tally, source: Source) -> None:
-        with self._bar(job.uri, source.info) as bar, ExitStack() as stack:
+        with self._bar(_name(job), source.info) as bar, ExitStack() as stack:
             sinks = self._open_sinks(job, tally, source.info, stack)
             for tracked in track(source, self.engine):
                 self.interrupt.check()
@@ -118,9 +130,9 @@ class Recorder:
         )
         return [stack.enter_context(open_sink(kind, path, context)) for kind, path in job.outputs(output).items()]
 
-    def _bar(self, uri: str, info: SourceInfo) -> tqdm:
+    def _bar(self, name: str, info: SourceInfo) -> tqdm:
         return tqdm(
-            desc=Path(uri).name,
+            desc=name,
             total=info.frames,
             unit=" frames",
             bar_format=BAR if info.frames else BAR_WITHOUT_TOTAL,
@@ -136,6 +148,10 @@ class Recorder:
             write_meta(job.sheet, sheet_of(job, tally, self.config))
         parts = [part_path(Path(path)) for path in job.outputs(self.config.output).values()]
         return outcome_of(job, tally, state, [str(part) for part in parts if part.exists()])
+
+
+def _name(job: Job) -> str:
+    return Path(job.uri).name
 
 
 def _write(sinks: list[Sink], tracked: TrackedFrame) -> None:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from nets.checkpoint import ModelCard
 
 HEADINGS = ("name", "kind", "MB", "parameters", "frames", "terms", "figures (valence/arousal)")
-HEADLINE, OTHERS = "ccc", "accuracy"
-"""The figure that the table shows, of each set of figures; and that of models which tell no valence and arousal."""
+HEADLINE = "ccc"
+"""The figure that the table shows, of each set of figures."""
+HEADLINE_OF_CLASSES = "accuracy"
+"""Likewise, of models that tell no valence and arousal."""
 
 Answer = TypeVar("Answer")
 
@@ -102,7 +104,7 @@ def headline(figures: dict[str, Any]) -> str:
     found = figures.get(HEADLINE)
     if isinstance(found, dict) and {"valence", "arousal"} <= found.keys():
         return f"{HEADLINE} {found['valence']:.3f}/{found['arousal']:.3f}"
-    if isinstance(figures.get(OTHERS), float):
-        return f"{OTHERS} {figures[OTHERS]:.3f}"
+    if isinstance(figures.get(HEADLINE_OF_CLASSES), float):
+        return f"{HEADLINE_OF_CLASSES} {figures[HEADLINE_OF_CLASSES]:.3f}"
     inner = {name: headline(value) for name, value in figures.items() if isinstance(value, dict)}
     return ", ".join(f"{name} {told}" for name, told in inner.items() if told)

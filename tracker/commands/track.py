@@ -8,6 +8,7 @@ import click
 from tracker.commands.options import debug_option, filled, landmark_options, setting
 from tracker.commands.tables import table
 from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
+from tracker.errors import UsageError
 
 if TYPE_CHECKING:
     from tracker.sheets import Outcome
@@ -56,12 +57,19 @@ def track(context: click.Context, sources: tuple[str, ...], **options: Any) -> N
     card = model_card(config.model)
     models = {"model": card.sha256}
     if config.tracker.landmark_model:
+        check_tells_readings(config.output)
         models["landmark_model"] = check_landmark_model(config.tracker).sha256
     if config.output.attention:
         check_attention(card, config.tracker.sequence_length)
     outcomes = run_batch(sources, config, models)
     click.echo(summary(outcomes), err=True)
     context.exit(max(EXIT_CODES[outcome.state] for outcome in outcomes))
+
+
+def check_tells_readings(output: OutputConfig) -> None:
+    """Raise UsageError where none of the outputs has what a landmark model says."""
+    if not (output.jsonl or output.parquet):
+        raise UsageError("--landmark-model is told in JSON lines and Parquet alone; add --jsonl F or --parquet")
 
 
 def batch_config(options: dict[str, Any]) -> BatchConfig:

@@ -99,7 +99,7 @@ def medoid(shapes: np.ndarray) -> int:
 
 
 def _checked(points: np.ndarray, layout: Layout) -> np.ndarray:
-    points = np.asarray(points, np.float64)
+    points = np.ascontiguousarray(points, np.float64)
     if points.shape[-2:] != (layout.points, 3):
         raise DataError(f"landmarks of shape {points.shape}; expected (..., {layout.points}, 3) as {layout.name} has")
     if not np.isfinite(points).all():

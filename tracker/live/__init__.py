@@ -14,7 +14,7 @@ from tracker.live.run import Live, LiveReport
 from tracker.live.takes import check_takes, live_extras
 from tracker.live.window import Window
 from tracker.memory import limit_pools, little_to_search
-from tracker.neutral import give_everybody
+from tracker.neutral import neutral_in
 from tracker.outlets import Callback, OutletContext, open_outlets
 from tracker.sources import without_password
 from tracker.sources.live import LiveSource, open_live
@@ -41,8 +41,8 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
         source = stack.enter_context(open_live(uri, config.capture, notices.tell))
         engine = stack.enter_context(Engine(config.model, config.tracker))
         engine.warm_up(source.info.height, source.info.width)
-        if config.tracker.neutral:
-            give_everybody(engine, config.tracker.neutral)
+        if engine.codes and config.tracker.neutral:
+            engine.codes.given = {None: neutral_in(engine, config.tracker.neutral)}
         stack.enter_context(little_to_search())
         outlets = open_outlets(config.outlets, _outlet_context(source, config, engine), callbacks, notices.tell)
         for outlet in outlets:

@@ -105,7 +105,7 @@ class Tracking:
         tracked = self._baseline.update(tracked)
         if taking and self._baseline.progress is None:
             self._tell(self._baseline.outcome)
-            self._engine.relaxed(self._baseline.relaxed)
+            self._engine.take_relaxed(self._baseline.relaxed)
         return tracked
 
     def _end(self) -> None:

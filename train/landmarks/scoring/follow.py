@@ -33,11 +33,11 @@ class Followed:
 
     @property
     def neutral(self) -> np.ndarray:
-        """(P, 3): the medoid of the calmest frames, as `affect track --neutral own` takes it."""
+        """(P, 3): the medoid of the calmest moments."""
         calm = CalmFaces()
         for shape, time, affect in zip(self.shapes, self.time, self.affect, strict=True):
             calm.add(shape, float(time), float(np.hypot(*affect)))
-        return cast(np.ndarray, calm.medoid())
+        return cast(np.ndarray, calm.medoid(least=1))
 
 
 def follow(file: Path, layout: Layout) -> Followed:
