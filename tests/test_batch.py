@@ -34,6 +34,7 @@ class FacelessEngine:
     def __init__(self, model: str, config: TrackerConfig) -> None:
         FacelessEngine.made += 1
         self.in_use = False
+        self.codes = None
 
     def step(self, frame: Frame) -> list[TrackedFrame]:
         FacelessEngine.at_frame(frame.index)
