@@ -7,6 +7,8 @@ from typing import Any
 import numba
 import numpy as np
 
+NOTHING = 1e-13
+"""Of the largest number's size: a rest that does not matter beside it."""
 TIE = 1e-6
 """Seconds: times that differ by less count as the same, whatever rounding does to them."""
 
@@ -177,22 +179,26 @@ def elu(values: np.ndarray) -> None:
 @compiled
 def leading_vector(matrix: np.ndarray) -> np.ndarray:
     """(n,): the eigenvector with the largest eigenvalue of a symmetric matrix (n, n) float64, by Jacobi's rotations."""
-    size, sweeps = matrix.shape[0], 12
+    size, nothing = matrix.shape[0], NOTHING * np.abs(matrix).max()
     rest, vectors = matrix.copy(), np.eye(size)
-    for _ in range(sweeps):
+    turning = True
+    while turning:
+        turning = False
         for p in range(size - 1):
             for q in range(p + 1, size):
-                angle = 0.5 * math.atan2(2.0 * rest[p, q], rest[q, q] - rest[p, p])
-                turn(rest, p, q, angle)
-                turn(rest.T, p, q, angle)
-                turn(vectors, p, q, angle)
+                if abs(rest[p, q]) > nothing:
+                    angle = 0.5 * math.atan2(2.0 * rest[p, q], rest[q, q] - rest[p, p])
+                    cos, sin = math.cos(angle), math.sin(angle)
+                    turn(rest, p, q, cos, sin)
+                    turn(rest.T, p, q, cos, sin)
+                    turn(vectors, p, q, cos, sin)
+                    turning = True
     return vectors[:, np.argmax(np.diag(rest))].copy()
 
 
 @compiled
-def turn(matrix: np.ndarray, p: int, q: int, angle: float) -> None:
-    """Turn the columns p and q of matrix (n, n) by an angle, radians, in place."""
-    cos, sin = math.cos(angle), math.sin(angle)
+def turn(matrix: np.ndarray, p: int, q: int, cos: float, sin: float) -> None:
+    """Turn the columns p and q of matrix (n, n) by the angle with this cosine and sine, in place."""
     for k in range(matrix.shape[0]):
         a, b = matrix[k, p], matrix[k, q]
         matrix[k, p], matrix[k, q] = cos * a - sin * b, sin * a + cos * b

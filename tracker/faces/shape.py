@@ -83,11 +83,13 @@ def normalised(points: np.ndarray, layout: Layout) -> np.ndarray:
 
     DataError where there is another number of points, one is not finite, or the eyes are at one place.
     """
-    points = _checked(points, layout)
-    shapes = straightened(points.reshape(-1, layout.points, 3), layout.aim, layout.eyes).reshape(points.shape)
+    if points.shape[-2:] != (layout.points, 3):
+        raise DataError(f"landmarks of shape {points.shape}; expected (..., {layout.points}, 3) as {layout.name} has")
+    faces = np.ascontiguousarray(points).reshape(-1, layout.points, 3)
+    shapes = straightened(faces, layout.aim, layout.eyes)
     if np.isnan(shapes).any():
-        raise DataError(f"{layout.name} landmarks whose two eyes are at one place; expected a face's")
-    return shapes
+        raise DataError(_why_no_shape(faces, layout))
+    return shapes.reshape(points.shape)
 
 
 def medoid(shapes: np.ndarray) -> int:
@@ -98,18 +100,14 @@ def medoid(shapes: np.ndarray) -> int:
     return int(np.concatenate(sums).argmin())
 
 
-def _checked(points: np.ndarray, layout: Layout) -> np.ndarray:
-    points = np.ascontiguousarray(points, np.float64)
-    if points.shape[-2:] != (layout.points, 3):
-        raise DataError(f"landmarks of shape {points.shape}; expected (..., {layout.points}, 3) as {layout.name} has")
-    if not np.isfinite(points).all():
-        faces = ~np.isfinite(points).all(axis=(-2, -1))
-        first = int(np.flatnonzero(faces)[0])
-        raise DataError(
-            f"landmarks with NaN in {int(faces.sum())} of {faces.size} faces, the first is number {first};"
-            " expected finite coordinates: leave such faces out"
-        )
-    return points
+def _why_no_shape(faces: np.ndarray, layout: Layout) -> str:
+    broken = ~np.isfinite(faces).all(axis=(1, 2))
+    if not broken.any():
+        return f"{layout.name} landmarks whose two eyes are at one place; expected a face's"
+    return (
+        f"landmarks with NaN in {int(broken.sum())} of {len(faces)} faces, the first is number {int(broken.argmax())};"
+        " expected finite coordinates: leave such faces out"
+    )
 
 
 def _distances(some: np.ndarray, every: np.ndarray) -> np.ndarray:
