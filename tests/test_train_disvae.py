@@ -208,6 +208,8 @@ def test_the_variants_are_trained_alike() -> None:
     two, whole, baseline = (read(DisvaeTraining, name) for name in ("two-stage", "end-to-end", "baseline"))
     assert changed(whole, {"name": two.name, "variant": two.variant, "identity_epochs": two.identity_epochs}) == two
     assert (baseline.epochs, baseline.batch, baseline.augmentation) == (two.epochs, two.batch, two.augmentation)
+    small = {"name": "disvae-small", "model.latent": 16, "epochs": 32}
+    assert changed(whole, small) == read(DisvaeTraining, "small")
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,14 @@ import click
 @click.option("--data", type=Path, required=True, help="A prepared set: see affect prepare.")
 @click.option("--folds", type=Path, required=True, help="The file of folds that the models were trained by.")
 @click.option("--runs", type=Path, default=Path("runs"), show_default=True, help="Folder of the trainings' runs.")
-@click.option("--config", "configs", multiple=True, default=("two-stage", "end-to-end", "baseline"), show_default=True,
-              help="A name of train/configs/disvae/, or a .json file; again for each.")  # fmt: skip
+@click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    default=("two-stage", "end-to-end", "small", "baseline"),
+    show_default=True,
+    help="A name of train/configs/disvae/, or a .json file; again for each.",
+)
 @click.option("--fold", "chosen", type=click.IntRange(min=0), multiple=True, help="Again for each.  [default: all]")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="faces=1000, rounds=200 and the like.")
 @click.option("--out", type=Path, required=True, help="Folder of the report and its pictures.")
