@@ -128,7 +128,7 @@ def test_several_processes_find_the_same(people: Path, runs: Path, tmp_path: Pat
 
 
 def test_without_any_model_it_says_how_they_are_trained(people: Path, tmp_path: Path) -> None:
-    told = rf"holds none of the {3 * FOLDS} models, such as .*disvae-two-stage-fold-0/disvae-two-stage.safetensors; "
+    told = rf"holds none of the {4 * FOLDS} models, such as .*disvae-two-stage-fold-0/disvae-two-stage.safetensors; "
     told += "train them with: affect train disvae --config two-stage --folds .* --all-folds"
     with pytest.raises(DataError, match=told):
         run(people, tmp_path, tmp_path / "out")
