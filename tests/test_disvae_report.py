@@ -167,7 +167,7 @@ def test_help_loads_no_heavy_library() -> None:
     script += "assert not {'torch', 'sklearn', 'matplotlib', 'cv2'} & sys.modules.keys(), sys.modules.keys()"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "[default: two-stage, end-to-end, baseline]" in " ".join(done.stdout.split())
+    assert "[default: two-stage, end-to-end, small, baseline]" in " ".join(done.stdout.split())
 
 
 def test_every_variant_of_the_ablation_changes_something() -> None:
