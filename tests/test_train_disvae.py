@@ -210,6 +210,8 @@ def test_the_variants_are_trained_alike() -> None:
     assert (baseline.epochs, baseline.batch, baseline.augmentation) == (two.epochs, two.batch, two.augmentation)
     small = {"name": "disvae-small", "model.latent": 16, "epochs": 32}
     assert changed(whole, small) == read(DisvaeTraining, "small")
+    smaller = {"name": "disvae-smaller", "model.latent": 10}
+    assert changed(read(DisvaeTraining, "small"), smaller) == read(DisvaeTraining, "smaller")
 
 
 @pytest.mark.parametrize(
