@@ -91,7 +91,7 @@ class LandmarkCodes:
 
     def shapes(self, landmarks: np.ndarray) -> np.ndarray:
         """Landmarks (..., 468 or 478, 3) of the mesh, pixels, to normalised shapes (..., P, 3)."""
-        return normalised(landmarks[..., self._points, :], self.layout)
+        return normalised(landmarks.take(self._points, axis=-2), self.layout)
 
     def give_relaxed(self, landmarks: np.ndarray, track_id: int | None) -> None:
         """Take landmarks (T, L, 3) of a relaxed face for its neutral one; for everybody's with the id None."""
