@@ -27,7 +27,7 @@ from tracker.engine import Engine, track
 from tracker.errors import CheckpointError, SourceError, UsageError
 from tracker.faces.neutral import EVERY_S, KEPT, CalmFaces
 from tracker.faces.shape import MEDIAPIPE_83, MEDIAPIPE_468, medoid, normalised
-from tracker.landmark_codes import FaceMemory, LandmarkCoder, LandmarkCodes
+from tracker.landmark_codes import LandmarkCoder, LandmarkCodes
 from tracker.live import run_live
 from tracker.live.baseline import NeutralBaseline
 from tracker.live.recordings import Recordings
@@ -142,8 +142,7 @@ def faces_over_time(count: int) -> list[Face]:
 
 
 def read_all(codes: LandmarkCodes, faces: Sequence[Face], away: float | None = 0.1) -> np.ndarray:
-    memory = FaceMemory()
-    return np.array([codes.read(face, memory, index * 0.201, away) for index, face in enumerate(faces)])
+    return np.array([codes.read(face, index * 0.201, away) for index, face in enumerate(faces)])
 
 
 def test_until_it_is_known_the_code_is_not(m1: Path) -> None:
@@ -170,8 +169,9 @@ def test_a_given_one_is_used_from_the_first_frame(m1: Path) -> None:
     np.testing.assert_allclose(read_all(codes, faces), expected_code(shapes, shapes[3]), atol=1e-5)
     codes.given[0] = shapes[4]
     np.testing.assert_allclose(read_all(codes, faces), expected_code(shapes, shapes[4]), atol=1e-5)
-    codes.given = {1: shapes[4]}
-    assert np.isnan(read_all(codes, faces)[0]).all()
+    of_another = LandmarkCodes(m1)
+    of_another.given = {1: shapes[4]}
+    assert np.isnan(read_all(of_another, faces)[0]).all()
 
 
 def test_a_plain_one_reads_none(tmp_path: Path) -> None:
@@ -222,8 +222,9 @@ def test_codes_stand_behind_what_the_model_reads(m1: Path) -> None:
 
 def test_each_of_several_faces_has_its_own_neutral_one(m1: Path) -> None:
     engine, frames = walked(m1)
-    neutrals = engine.neutrals()
-    assert len(neutrals) == 2 and engine.codes is not None
+    assert engine.codes is not None
+    neutrals = engine.codes.neutrals()
+    assert len(neutrals) == 2
     for track_id, neutral in neutrals.items():
         for frame in frames:
             for face in frame.faces:
@@ -231,7 +232,7 @@ def test_each_of_several_faces_has_its_own_neutral_one(m1: Path) -> None:
                 assert (differs < 1e-5) == (face.track_id == track_id), differs
     engine.codes.given = dict.fromkeys((None, 0), next(iter(neutrals.values())))
     engine.reset()
-    assert engine.neutrals() == {} and list(engine.codes.given) == [None]
+    assert engine.codes.neutrals() == {} and list(engine.codes.given) == [None]
 
 
 def test_where_one_face_is_followed_there_is_one_person(m1: Path) -> None:
@@ -243,7 +244,8 @@ def test_where_one_face_is_followed_there_is_one_person(m1: Path) -> None:
         tracked = [engine.step(Frame(picture, time, index))[0] for index, time in enumerate(times)]
         assert {face.track_id for each in tracked for face in each.faces} == {0, 1}
         known = [bool(np.isfinite(each.samples[0].readings[-1])) for each in tracked]
-        assert known == [index >= KEPT - 1 for index in range(24)] and list(engine.neutrals()) == [None]
+        assert engine.codes is not None and list(engine.codes.neutrals()) == [None]
+        assert known == [index >= KEPT - 1 for index in range(24)]
 
 
 class Shown(WrittenFaces):
@@ -357,15 +359,11 @@ def test_a_live_run_has_them_beside_a_given_neutral_face(m1: Path, sample_clip: 
     assert np.isfinite(codes_in([line for line in lines_of(jsonl) if line["success"]])).all()
 
 
-def test_the_baseline_of_key_n_is_told(m1: Path) -> None:
-    with Engine(Runtime(*small_disvae()), TrackerConfig(landmark_model=str(m1)), WrittenFaces()) as engine:
-        faces = faces_over_time(20)
-        engine.take_relaxed({None: np.array([face.landmarks for face in faces])})
-        shapes = normalised(landmarks_of(faces), MEDIAPIPE_83)
-        assert engine.codes is not None
-        np.testing.assert_array_equal(engine.codes.given[None], shapes[medoid(shapes)])
-    with Engine(Runtime(*small_disvae()), landmarker=WrittenFaces()) as plain:
-        plain.take_relaxed({None: np.array([face.landmarks for face in faces])})
+def test_relaxed_faces_give_the_neutral_one(m1: Path) -> None:
+    codes, faces = LandmarkCodes(m1), faces_over_time(20)
+    codes.take_relaxed({None: np.array([face.landmarks for face in faces])})
+    shapes = normalised(landmarks_of(faces), MEDIAPIPE_83)
+    np.testing.assert_array_equal(codes.given[None], shapes[medoid(shapes)])
 
 
 def test_key_n_gives_the_neutral_face_of_a_live_run(m1: Path, sample_clip: Path) -> None:

@@ -1,7 +1,7 @@
 """Frames in, tracked frames out: the only module that composes the stages."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +17,9 @@ from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.association import FaceAssociator
 from tracker.faces.landmarks import FaceLandmarker
-from tracker.faces.neutral import KEPT
 from tracker.faces.pose import head_pose
 from tracker.faces.quality import is_low_quality, picture_quality
-from tracker.landmark_codes import FaceMemory, LandmarkCodes
+from tracker.landmark_codes import LandmarkCodes
 from tracker.recurrence import Combiner, Recurrence
 from tracker.ring import RingBuffer
 from tracker.smoothing import Smoother, make_smoother, step_lag_ms
@@ -114,7 +113,7 @@ class Engine:
         self.step_lag_ms = step_lag_ms(self.config.smoothing)
         self.runtime = _load(model, self.config) if isinstance(model, str | Path) else model
         self.sequence_length = _window_length(self.runtime, self.config)
-        self.codes = LandmarkCodes(self.config.landmark_model) if self.config.landmark_model else None
+        self.codes = _codes(self.config)
         """The second model, which reads landmarks; None without one."""
         self.reading_names: tuple[str, ...] = (*self.runtime.reading_names, *(self.codes.names if self.codes else ()))
         """Of the samples' readings, in their order, from the first frame to the last; empty where there are none."""
@@ -122,7 +121,6 @@ class Engine:
         self._template = Template.from_card(self.runtime.card.crop)
         self._associator = FaceAssociator(self.config.max_gap_s)
         self._states: dict[int, FaceState] = {}
-        self._memories: dict[int | None, FaceMemory] = {}
         self._time: float | None = None
         self._halves: Ahead[Found] | None = None
         self._landmarker = landmarker or FaceLandmarker(self.config)
@@ -145,7 +143,8 @@ class Engine:
     def measure(self, found: Found) -> TrackedFrame:
         """The second half of step(): what the networks and the filter say of the faces, in the order of the frames."""
         self._states = {i: state for i, state in self._states.items() if i in found.alive}
-        self._memories = {i: memory for i, memory in self._memories.items() if i is None or i in found.alive}
+        if self.codes:
+            self.codes.keep(found.alive)
         samples = self._measure(found.frame, found.faces) if found.faces else ()
         return TrackedFrame(found.frame, tuple(found.faces), tuple(samples))
 
@@ -191,29 +190,14 @@ class Engine:
         self._landmarker.reset()
         self._associator.reset()
         self._states.clear()
-        self._memories.clear()
         if self.codes:
-            self.codes.forget_ids()
+            self.codes.reset()
         self._time = None
 
     def close(self) -> None:
         """Free the landmarker's graphs; the engine is of no use afterwards."""
         self._end_halves()
         self._landmarker.close()
-
-    def take_relaxed(self, landmarks: Mapping[int | None, np.ndarray]) -> None:
-        """Tell a landmark model, where there is one, landmarks (T, L, 3) of relaxed faces by id; None: of all."""
-        for track_id, each in landmarks.items():
-            if self.codes is not None:
-                self.codes.give_relaxed(each, track_id)
-
-    def neutrals(self, least: int = KEPT) -> dict[int | None, np.ndarray]:
-        """The neutral shapes (P, 3) that faces with so many calm moments have so far, by their ids.
-
-        Where one face is followed there is one person, whatever the id: None.
-        """
-        found = {track_id: memory.calm.medoid(least) for track_id, memory in self._memories.items()}
-        return {track_id: shape for track_id, shape in found.items() if shape is not None}
 
     def meta(self) -> dict[str, Any]:
         """What a .meta.json tells of the engine: models, window, smoothing with its lag, device, runtime."""
@@ -281,7 +265,7 @@ class Engine:
         rows = []
         for sighting, trace in zip(sightings, traces, strict=True):
             away = None if is_low_quality(sighting.quality) else math.hypot(*trace[-2:])
-            rows.append(self.codes.read(sighting.face, self._memory(sighting.face), time, away))
+            rows.append(self.codes.read(sighting.face, time, away))
         return np.array(rows)
 
     def _combine(
@@ -304,10 +288,6 @@ class Engine:
         if track_id not in self._states:
             self._states[track_id] = self._new_state()
         return self._states[track_id]
-
-    def _memory(self, face: Face) -> FaceMemory:
-        key = None if self.config.faces == 1 else face.track_id
-        return self._memories.setdefault(key, FaceMemory())
 
     def _new_state(self) -> FaceState:
         rate_hz, max_gap_s = self.runtime.window_rate_hz, self.config.max_gap_s
@@ -339,6 +319,10 @@ def _load(model: str | Path, config: TrackerConfig) -> Runtime:
         return load_runtime(model, config.device, config.threads, config.runtime)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
+
+
+def _codes(config: TrackerConfig) -> LandmarkCodes | None:
+    return LandmarkCodes(config.landmark_model, single=config.faces == 1) if config.landmark_model else None
 
 
 def _combiner(runtime: Runtime) -> Combiner:

@@ -1,7 +1,7 @@
 """The code of each face by a landmark VAE, beside its neutral face (Mikheeva, Ek, Kjellstrom)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -10,14 +10,17 @@ import numpy as np
 from nets.checkpoint import CheckpointFault, ModelCard, load
 from nets.landmark_vae import LandmarkVae, Layer, mean_layers
 from tracker.errors import CheckpointError
-from tracker.faces.neutral import CalmFaces
+from tracker.faces.neutral import KEPT, CalmFaces
 from tracker.faces.shape import LAYOUTS, Layout, medoid, normalised
 from tracker.kernels import affine, elu
 from tracker.types import Face
 
+Neutrals = dict[int | None, np.ndarray]
+"""Shapes (P, 3) by the face's id; None: everybody's."""
+
 
 class LandmarkCoder:
-    """The mean of a face's code by compiled kernels: a tenth of torch's time; it holds no state.
+    """The mean of a face's code by compiled kernels; it holds no state.
 
     What the neutral face adds to the first layer is the same for every frame: see beside().
     """
@@ -59,27 +62,31 @@ class FaceMemory:
 class LandmarkCodes:
     """Reads the code of each face; M1 and M2 are told its neutral face too.
 
-    That is the one that was given for its id, else the one given for everybody, else the medoid of its calmest frames
-    so far. Raises CheckpointError for a model that is no landmark VAE, or of landmarks that the tracker does not find.
+    That is the one that was given for its id, else the one given for everybody, else the medoid of its calmest moments
+    so far. single: one face is followed, so there is one person, whatever the id; that person's moments stand under
+    None. Raises CheckpointError for a model that is no landmark VAE, or of landmarks that the tracker does not find.
     """
 
-    def __init__(self, model: str | Path) -> None:
+    def __init__(self, model: str | Path, single: bool = True) -> None:
         network, self.card = _load(model)
         self.layout = layout_of(self.card)
         self.names = tuple(f"z_{k}" for k in range(network.config.latent))
         """Of the code's components."""
-        self.given: dict[int | None, np.ndarray] = {}
-        """Neutral shapes (P, 3) by the face's id; None: everybody's."""
+        self.given: Neutrals = {}
+        """The neutral faces that were given."""
+        self._single = single
+        self._memories: dict[int | None, FaceMemory] = {}
         self._conditional = network.config.conditional
         self._coder = LandmarkCoder(mean_layers(network), network.average.numpy())
         self._points = np.array(self.layout.mediapipe)
         self._unknown = np.full(network.config.latent, np.nan, np.float32)
 
-    def read(self, face: Face, memory: FaceMemory, time: float, away: float | None) -> np.ndarray:
+    def read(self, face: Face, time: float, away: float | None) -> np.ndarray:
         """(K,) float32, NaN while the neutral face is unknown; away: how far from calm it is, None: not to be told."""
         shape = self.shapes(face.landmarks)
         if not self._conditional:
             return self._coder.code(shape, self._coder.beside(None))
+        memory = self._memory(face.track_id)
         if away is not None:
             memory.calm.add(shape, time, away)
         neutral = self._neutral(face.track_id, memory)
@@ -93,13 +100,24 @@ class LandmarkCodes:
         """Landmarks (..., 468 or 478, 3) of the mesh, pixels, to normalised shapes (..., P, 3)."""
         return normalised(landmarks.take(self._points, axis=-2), self.layout)
 
-    def give_relaxed(self, landmarks: np.ndarray, track_id: int | None) -> None:
-        """Take landmarks (T, L, 3) of a relaxed face for its neutral one; for everybody's with the id None."""
-        shapes = self.shapes(landmarks)
-        self.given[track_id] = shapes[medoid(shapes)].copy()
+    def take_relaxed(self, landmarks: Mapping[int | None, np.ndarray]) -> None:
+        """Take landmarks (T, L, 3) of relaxed faces, by id, for their neutral ones; those of None for everybody's."""
+        for track_id, each in landmarks.items():
+            shapes = self.shapes(each)
+            self.given[track_id] = shapes[medoid(shapes)].copy()
 
-    def forget_ids(self) -> None:
-        """Keep everybody's neutral face alone: ids begin again."""
+    def neutrals(self, least: int = KEPT) -> Neutrals:
+        """Those that faces with so many calm moments have of themselves so far."""
+        found = {track_id: memory.calm.medoid(least) for track_id, memory in self._memories.items()}
+        return {track_id: shape for track_id, shape in found.items() if shape is not None}
+
+    def keep(self, alive: Collection[int]) -> None:
+        """Forget the faces whose ids nobody may take up again."""
+        self._memories = {i: memory for i, memory in self._memories.items() if i is None or i in alive}
+
+    def reset(self) -> None:
+        """Forget the stream and the ids, which begin again; everybody's neutral face stays."""
+        self._memories.clear()
         self.given = {track_id: shape for track_id, shape in self.given.items() if track_id is None}
 
     def meta(self) -> dict[str, dict[str, str]]:
@@ -107,6 +125,9 @@ class LandmarkCodes:
         everybody = self.given.get(None)
         told = {} if everybody is None else {"neutral": {"sha256": digest(everybody)}}
         return {"landmark_model": self.card.brief(), **told}
+
+    def _memory(self, track_id: int | None) -> FaceMemory:
+        return self._memories.setdefault(None if self._single else track_id, FaceMemory())
 
     def _neutral(self, track_id: int | None, memory: FaceMemory) -> np.ndarray | None:
         given = self.given.get(track_id, self.given.get(None))

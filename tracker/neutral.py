@@ -8,11 +8,9 @@ from tracker.config import OWN, TrackerConfig
 from tracker.engine import Engine, track
 from tracker.errors import SourceError
 from tracker.faces.neutral import KEPT
+from tracker.landmark_codes import Neutrals
 from tracker.sources import open_source
 from tracker.types import Frame
-
-Neutrals = dict[int | None, np.ndarray]
-"""Shapes (P, 3) by the face's id; None: everybody's."""
 
 
 def read_neutral(model: str, config: TrackerConfig) -> np.ndarray | None:
@@ -38,10 +36,13 @@ def neutral_in(engine: Engine, uri: str) -> np.ndarray:
 def neutral_faces(
     engine: Engine, frames: Iterable[Frame], passed: Callable[[], None] | None = None, least: int = KEPT
 ) -> Neutrals:
-    """Of a stream's faces with so many calm moments what these say in the end; passed() is called after each frame."""
+    """Of a stream's faces with so many calm moments what these say in the end; passed() is called after each frame.
+
+    The engine must have a landmark model.
+    """
     found: Neutrals = {}
     for _ in track(frames, engine):
-        found |= engine.neutrals(least)
+        found |= engine.codes.neutrals(least) if engine.codes else {}
         if passed is not None:
             passed()
     engine.reset()

@@ -105,7 +105,8 @@ class Tracking:
         tracked = self._baseline.update(tracked)
         if taking and self._baseline.progress is None:
             self._tell(self._baseline.outcome)
-            self._engine.take_relaxed(self._baseline.relaxed)
+            if self._engine.codes:
+                self._engine.codes.take_relaxed(self._baseline.relaxed)
         return tracked
 
     def _end(self) -> None:
