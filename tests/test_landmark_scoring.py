@@ -17,16 +17,20 @@ from scipy.spatial.distance import cdist
 from sklearn.svm import LinearSVC
 
 from tracker.cli import main
+from tracker.config import TrackerConfig
+from tracker.engine import Engine
 from tracker.errors import DataError, SinkError
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.neutral import EVERY_S, KEPT
 from tracker.faces.shape import MEDIAPIPE_83
+from tracker.types import Frame
 from train.landmarks.data import read_synthetic
-from train.landmarks.found import found_landmarks
+from train.landmarks.found import find_faces
 from train.landmarks.scoring import published
 from train.landmarks.scoring.config import KINDS, LESS, M1, M2, NONE, PCA, ROWS, TRAINED, VAE, WHOLE, Options
 from train.landmarks.scoring.follow import Followed, follow
-from train.landmarks.scoring.measures import components, satisfied, svm_accuracy
+from train.landmarks.scoring.measures import components, fitted_svm, satisfied
+from train.landmarks.scoring.neutrals import ANY, AVERAGE, CALMEST, GIVEN, MEAN, WAYS, stand_ins
 from train.landmarks.scoring.outline import LINES, lines_of
 from train.landmarks.scoring.scores import Score, groups_of
 from train.landmarks.scoring.seeds import differs, over_seeds
@@ -66,7 +70,8 @@ def found(folder: Path) -> Path:
     points = 1000 * archive["points"] + np.random.default_rng(3).normal(0, 1, archive["points"].shape)
     points[9] = np.nan
     file = folder.parent / "found.npz"
-    file.write_bytes(packed(points=points, paths=np.array([row["path"] for row in rows])))
+    affect = np.array([[float(row["valence"]), float(row["arousal"])] for row in rows])
+    file.write_bytes(packed(points=points, affect=affect, paths=np.array([row["path"] for row in rows])))
     return file
 
 
@@ -128,7 +133,12 @@ def test_the_validation_rows_choose_the_svm_and_the_training_rows_scale_it() -> 
     inputs[:, :4] += 1.6 * np.eye(4)[classes]
     part = np.repeat(["train", "validation", "test"], (200, 100, 100))
     parts = {name: part == name for name in ("train", "validation", "test")}
-    share, penalty = svm_accuracy(inputs, classes, parts)
+
+    def read_in(values: np.ndarray) -> tuple[float, float]:
+        svm, penalty = fitted_svm(values, classes, parts["train"], parts["validation"])
+        return svm.score(values[parts["test"]], classes[parts["test"]]), penalty
+
+    share, penalty = read_in(inputs)
     train = inputs[parts["train"]]
     scaled = (inputs - train.mean(axis=0)) / train.std(axis=0)
     by_penalty = {}
@@ -137,8 +147,8 @@ def test_the_validation_rows_choose_the_svm_and_the_training_rows_scale_it() -> 
         by_penalty[each] = [own.score(scaled[parts[name]], classes[parts[name]]) for name in ("validation", "test")]
     best = max(by_penalty, key=lambda each: by_penalty[each][0])
     assert by_penalty[penalty][0] == by_penalty[best][0] and share == pytest.approx(by_penalty[penalty][1], abs=0.011)
-    assert svm_accuracy(inputs * np.logspace(-4, 4, 12), classes, parts)[0] == pytest.approx(share, abs=0.011)
-    assert svm_accuracy(rng.permutation(inputs), classes, parts)[0] < 0.4 < 0.6 < share
+    assert read_in(inputs * np.logspace(-4, 4, 12))[0] == pytest.approx(share, abs=0.011)
+    assert read_in(rng.permutation(inputs))[0] < 0.4 < 0.6 < share
 
 
 def test_every_triplet_is_told_by_its_rule_or_its_weight(folder: Path) -> None:
@@ -158,6 +168,41 @@ def test_every_triplet_is_told_by_its_rule_or_its_weight(folder: Path) -> None:
     assert (away[0] < away[1]).all() and (faces.expression[near[groups == "neutral"]] == 0).all()
     voted = Triplets(asked.rows[:3], np.float32([5, 1, 5]))
     assert groups_of(faces.expression, voted).tolist() == ["weight 5", "weight 1", "weight 5"]
+
+
+def test_neutral_faces_are_replaced_for_the_test_persons_alone(folder: Path, found: Path) -> None:
+    faces = read_synthetic(folder, find_faces(folder, found))
+    assert faces.away is not None
+    ways, test = stand_ins(faces, 0), faces.part("test")
+    own, person = faces.shapes[test], faces.shapes[faces.neutral]
+    assert set(ways) == set(WAYS) and (ways.pop(GIVEN) == person).all()
+    for way, neutral in ways.items():
+        assert (neutral[~test] == person[~test]).all() and (neutral[test] == neutral[test][0]).all(), way
+    chosen = {way: neutral[test][0] for way, neutral in ways.items()}
+    np.testing.assert_allclose(chosen[MEAN], own.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(chosen[AVERAGE], person[faces.part("train")].mean(axis=0), atol=1e-6)
+    calm = own[np.argsort(faces.away[test])[:KEPT]]
+    sums = cdist(calm.reshape(KEPT, -1), calm.reshape(KEPT, -1)).sum(axis=1)
+    assert (chosen[CALMEST] == calm[sums.argmin()]).all()
+    assert any((chosen[ANY] == each).all() for each in own)
+    assert len({stand_ins(faces, seed)[ANY][test][0].tobytes() for seed in range(6)}) > 1
+    assert set(stand_ins(read_synthetic(folder), 0)) == set(WAYS) - {CALMEST}
+
+
+def test_the_neutral_faces_worth_stands_in_the_report(facts: dict) -> None:
+    for kind, ways in (("exact", set(WAYS) - {CALMEST}), ("found", set(WAYS))):
+        table = facts["tables"][f"{kind}: neutral"]["rows"]
+        assert set(table) == ways
+        for row in (LESS, M1, M2):
+            for name in ("accuracy", "triplets"):
+                assert table[GIVEN][f"{row}, {name}"] == facts["tables"][f"{kind}: Table II"]["rows"][row][name]
+        right, held = (
+            {way: np.ravel(cells[f"{LESS}, {name}"])[0] for way, cells in table.items()}
+            for name in ("accuracy", "triplets")
+        )
+        assert right[GIVEN] > right[AVERAGE]
+        assert set(held.values()) == {held[GIVEN]}, "one test person: another neutral face moves all alike"
+        assert all(not score[row]["beside"] for score in facts["scores"][kind] for row in (NONE, PCA, VAE))
 
 
 def test_published_figures_are_the_papers() -> None:
@@ -343,14 +388,23 @@ def write_pictures(folder: Path, pictures: dict[str, np.ndarray]) -> Path:
 def test_landmarks_are_found_once_and_kept(tmp_path: Path, portrait: np.ndarray) -> None:
     pictures = {"images/a.png": portrait, "images/b.png": np.full((128, 128, 3), 90, np.uint8)}
     data, file = write_pictures(tmp_path / "set", pictures), tmp_path / "found.npz"
-    points = found_landmarks(data, file)
-    landmarker = FaceLandmarker(still=True)
-    expected = landmarker.detect(portrait)[0].landmarks[list(MEDIAPIPE_83.mediapipe)]
-    landmarker.close()
-    np.testing.assert_allclose(points[0], expected, atol=0.01)
-    assert points.shape == (2, 83, 3) and np.isnan(points[1]).all()
+    seen = find_faces(data, file)
+    with Engine(config=TrackerConfig(faces=1), landmarker=FaceLandmarker(still=True)) as engine:
+        (tracked,) = engine.step(Frame(portrait, 0.0, 0))
+    expected = tracked.faces[0].landmarks[list(MEDIAPIPE_83.mediapipe)]
+    np.testing.assert_allclose(seen.points[0], expected, atol=0.01)
+    sample = tracked.samples[0]
+    assert sample.status == "ok" and seen.affect[0] == pytest.approx((sample.valence, sample.arousal), abs=1e-5)
+    assert seen.points.shape == (2, 83, 3) and all(np.isnan(each[1]).all() for each in seen)
     (data / "images" / "a.png").unlink()
-    np.testing.assert_array_equal(found_landmarks(data, file), points)
+    for again, before in zip(find_faces(data, file), seen, strict=True):
+        np.testing.assert_array_equal(again, before)
+
+
+def test_a_face_seen_badly_does_not_say_how_calm_it_is(tmp_path: Path, portrait: np.ndarray) -> None:
+    dark = (portrait * 0.1).astype(np.uint8)
+    seen = find_faces(write_pictures(tmp_path / "set", {"images/a.png": dark}), tmp_path / "found.npz")
+    assert np.isfinite(seen.points).all() and np.isnan(seen.affect).all()
 
 
 def spoil(file: Path) -> None:
@@ -358,7 +412,7 @@ def spoil(file: Path) -> None:
 
 
 def rename(file: Path) -> None:
-    file.write_bytes(packed(points=np.zeros((1, 83, 3)), paths=np.array(["other.png"])))
+    file.write_bytes(packed(points=np.zeros((1, 83, 3)), affect=np.zeros((1, 2)), paths=np.array(["other.png"])))
 
 
 @pytest.mark.parametrize(
@@ -373,13 +427,13 @@ def test_a_file_of_found_landmarks_that_is_not_the_sets(
 ) -> None:
     harm(tmp_path / "found.npz")
     with pytest.raises(DataError, match=text):
-        found_landmarks(folder, tmp_path / "found.npz")
+        find_faces(folder, tmp_path / "found.npz")
 
 
 def test_found_landmarks_that_cannot_be_kept(tmp_path: Path, portrait: np.ndarray) -> None:
     data = write_pictures(tmp_path / "set", {"images/a.png": portrait})
     with pytest.raises(SinkError, match=r"found.npz cannot be written: .*; choose another file with --found"):
-        found_landmarks(data, tmp_path / "nowhere" / "found.npz")
+        find_faces(data, tmp_path / "nowhere" / "found.npz")
 
 
 def test_a_face_is_drawn_with_all_its_points() -> None:

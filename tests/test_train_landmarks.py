@@ -21,6 +21,7 @@ from tracker.faces.shape import MEDIAPIPE_83, medoid, normalised
 from train.config import changed, read
 from train.landmarks.config import LandmarkTraining
 from train.landmarks.data import LandmarkSet, drawn_split, neutral_rows, read_synthetic
+from train.landmarks.found import Seen
 from train.landmarks.loaders import layout_of, read_bp4d, read_bu3dfe, read_landmarks
 from train.landmarks.losses import Terms, reconstruction_loss, triplet_loss
 from train.landmarks.training import LandmarkRun, Part, train_landmarks
@@ -134,16 +135,24 @@ def test_jitter_is_so_much_in_eye_distances_and_of_its_seed(folder: Path, faces:
     assert (one.shapes - faces.shapes).std() == pytest.approx(0.02, rel=0.02)
 
 
+def seen(points: np.ndarray) -> Seen:
+    """With the row's tenth for how far valence and arousal are from neutral."""
+    rows = np.arange(len(points))
+    return Seen(points, np.column_stack([0.06 * rows, -0.08 * rows]))
+
+
 def test_faces_that_were_not_found_are_left_out(folder: Path, faces: LandmarkSet) -> None:
     points = 100 * faces.shapes.astype(np.float64)
     points[[3, 77]] = np.nan
-    found = read_synthetic(folder, points)
+    found = read_synthetic(folder, seen(points))
     assert found.rows.tolist() == [row for row in range(78) if row not in (3, 77)]
+    assert found.away is not None and found.away == pytest.approx(found.rows / 10)
+    assert faces.away is None
     np.testing.assert_allclose(found.shapes, faces.shapes[found.rows], atol=1e-5)
     assert (found.subject == faces.subject[found.rows]).all()
     points[faces.neutral[0]] = np.nan
     with pytest.raises(DataError, match="person-000 has no neutral face with landmarks; expected one of each person"):
-        read_synthetic(folder, points)
+        read_synthetic(folder, seen(points))
 
 
 def test_a_person_without_a_neutral_face(tmp_path: Path) -> None:
@@ -157,12 +166,12 @@ def test_a_person_without_a_neutral_face(tmp_path: Path) -> None:
 def test_landmarks_with_some_nan_or_of_another_count(folder: Path, faces: LandmarkSet) -> None:
     points = faces.shapes.astype(np.float64)
     with pytest.raises(DataError, match=r"landmarks of shape \(78, 68, 3\); expected \(..., 83, 3\) as mediapipe-83"):
-        read_synthetic(folder, points[:, :68])
+        read_synthetic(folder, seen(points[:, :68]))
     with pytest.raises(DataError, match="landmarks of 77 faces; expected 78, one a row"):
-        read_synthetic(folder, points[1:])
+        read_synthetic(folder, seen(points[1:]))
     points[4, 7, 2] = np.nan
     with pytest.raises(DataError, match="landmarks with NaN in 1 of 78 faces, the first is number 4"):
-        read_synthetic(folder, points)
+        read_synthetic(folder, seen(points))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +270,7 @@ def test_a_file_has_triplets_to_train_and_to_validate(faces: LandmarkSet, tmp_pa
 def test_rows_of_a_file_are_those_of_the_table(folder: Path, faces: LandmarkSet, tmp_path: Path) -> None:
     points = faces.shapes.astype(np.float64)
     points[3] = np.nan
-    found, own = read_synthetic(folder, points), write_csv(tmp_path / "own.csv", "2,4,6,1", "53,54,60,1")
+    found, own = read_synthetic(folder, seen(points)), write_csv(tmp_path / "own.csv", "2,4,6,1", "53,54,60,1")
     assert found.rows[read_triplets(own, found)["train"].rows[0]].tolist() == [2, 4, 6]
     with pytest.raises(DataError, match=r"own.csv names 1 rows that .* has no landmarks for: 3; expected rows 0 to 77"):
         read_triplets(write_csv(own, "3,4,6,1"), found)

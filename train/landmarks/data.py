@@ -8,6 +8,7 @@ import numpy as np
 
 from tracker.errors import DataError
 from tracker.faces.shape import MEDIAPIPE_83, Layout, medoid, normalised
+from train.landmarks.found import Seen
 from train.prepared import SPLITS
 from train.synthesis.checking import read_set
 from train.synthesis.sets import NAME
@@ -43,6 +44,9 @@ class LandmarkSet:
     """(N,) int: values of train.prepared.SPLITS, by persons."""
     rows: np.ndarray
     """(N,) int: numbers of the faces in the data set's own table, from 0; those without landmarks are left out."""
+    away: np.ndarray | None = None
+    """(N,): how far from neutral the tracker finds valence and arousal, NaN where it does not see the face well; None
+    where there are no pictures to ask it."""
 
     def part(self, name: str) -> np.ndarray:
         """(N,) bool: the faces of train, validation or test."""
@@ -80,19 +84,21 @@ class Table:
     """Of the persons that are drawn for validation and test."""
 
 
-def read_synthetic(folder: Path, found: np.ndarray | None = None, jitter: float = 0.0, seed: int = 0) -> LandmarkSet:
-    """A set of affect synth set by its known landmarks, or by those that were found in its pictures.
+def read_synthetic(folder: Path, seen: Seen | None = None, jitter: float = 0.0, seed: int = 0) -> LandmarkSet:
+    """A set of affect synth set by its known landmarks, or by those that are seen in its pictures.
 
-    found: (N, 83, 3) pixels, NaN where there is no face: these are left out. jitter: standard deviation of noise that
-    is added to every coordinate, in eye distances. DataError where it is no such set, or a person has no neutral face.
+    Pictures in which no face is seen are left out. jitter: standard deviation of noise that is added to every
+    coordinate, in eye distances. DataError where it is no such set, or a person has no neutral face.
     """
     rows, archive = read_set(folder)
     subject, expression, degree, split = (
         np.array([row[name] for row in rows]) for name in ("subject", "expression", "degree", "split")
     )
     table = Table(NAME, str(folder), subject, expression, degree.astype(int), split, expression == NEUTRAL)
-    points = archive["points"] if found is None else found
-    return landmark_set(table, points, MEDIAPIPE_83, jitter, seed)
+    if seen is None:
+        return landmark_set(table, archive["points"], MEDIAPIPE_83, jitter, seed)
+    faces = landmark_set(table, seen.points, MEDIAPIPE_83, jitter, seed)
+    return replace(faces, away=np.linalg.norm(seen.affect[faces.rows], axis=1))
 
 
 def landmark_set(table: Table, points: np.ndarray, layout: Layout, jitter: float = 0.0, seed: int = 0) -> LandmarkSet:

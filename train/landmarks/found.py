@@ -1,42 +1,72 @@
-"""The landmarks that MediaPipe finds in a set's pictures: looked for once, kept in a file."""
+"""What the tracker sees in a set's pictures, MediaPipe's landmarks first of all: looked for once, kept in a file."""
 
 from pathlib import Path
+from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
+from tqdm import tqdm
 
 from nets.files import write_whole
+from tracker.config import TrackerConfig
+from tracker.engine import Engine
 from tracker.errors import DataError, SinkError
-from train.synthesis.checking import find, read_set
+from tracker.faces.landmarks import FaceLandmarker
+from tracker.faces.shape import MEDIAPIPE_83
+from tracker.types import Frame
+from train.synthesis.checking import read_picture, read_set
 from train.synthesis.works import packed
 
 FILE = "found.npz"
 
 
-def found_landmarks(data: Path, file: Path) -> np.ndarray:
-    """(N, 83, 3) pixels of a set's pictures, NaN where no face was found; from the file, else found and kept there.
+class Seen(NamedTuple):
+    """What the tracker says of N pictures, each by itself."""
+
+    points: np.ndarray
+    """(N, 83, 3) float32, pixels; NaN where no face is found."""
+    affect: np.ndarray
+    """(N, 2) float32: valence and arousal by the model that ships; NaN where no face is seen well."""
+
+
+def find_faces(data: Path, file: Path) -> Seen:
+    """What the tracker sees in a set's pictures; from the file, else looked for and kept there.
 
     DataError where the file holds other pictures or cannot be read; SinkError where it cannot be written.
     """
     paths = [row["path"] for row in read_set(data)[0]]
     if not file.is_file():
-        _keep(file, find(data, paths), paths)
+        _keep(file, _look(data, paths), paths)
     return _read(file, data, paths)
 
 
-def _keep(file: Path, points: np.ndarray, paths: list[str]) -> None:
+def _look(data: Path, paths: list[str]) -> Seen:
+    config, mesh = TrackerConfig(faces=1), list(MEDIAPIPE_83.mediapipe)
+    seen = Seen(np.full((len(paths), len(mesh), 3), np.nan, np.float32), np.full((len(paths), 2), np.nan, np.float32))
+    with Engine(config=config, landmarker=FaceLandmarker(config, still=True)) as engine:
+        for i, path in enumerate(tqdm(paths, "looking", unit="face")):
+            engine.reset()
+            (tracked,) = engine.step(Frame(read_picture(data / path), 0.0, 0))
+            for face, sample in zip(tracked.faces, tracked.samples, strict=True):
+                seen.points[i] = face.landmarks[mesh]
+                if sample.status == "ok":
+                    seen.affect[i] = sample.valence, sample.arousal
+    return seen
+
+
+def _keep(file: Path, seen: Seen, paths: list[str]) -> None:
     try:
-        write_whole(file, packed(points=points.astype(np.float32), paths=np.array(paths)))
+        write_whole(file, packed(**seen._asdict(), paths=np.array(paths)))
     except OSError as error:
         raise SinkError(f"{file} cannot be written: {error.strerror}; choose another file with --found") from error
 
 
-def _read(file: Path, data: Path, paths: list[str]) -> np.ndarray:
+def _read(file: Path, data: Path, paths: list[str]) -> Seen:
     try:
         with np.load(file, allow_pickle=False) as archive:
-            points, known = archive["points"], archive["paths"].tolist()
+            seen, known = Seen(archive["points"], archive["affect"]), archive["paths"].tolist()
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise DataError(f"{file} holds no found landmarks ({error}); delete it, and they are found again") from error
-    if known != paths or len(points) != len(paths):
+    if known != paths or {len(each) for each in seen} != {len(paths)}:
         raise DataError(f"{file} holds landmarks of other pictures than {data}; give another file with --found")
-    return points
+    return seen

@@ -13,7 +13,7 @@ import numpy as np
 from tracker.errors import DataError, UsageError
 from tracker.faces.shape import Layout
 from train.landmarks.data import NEUTRAL, LandmarkSet, Table, landmark_set, read_synthetic
-from train.landmarks.found import found_landmarks
+from train.landmarks.found import find_faces
 
 POINTS = 83
 UPRIGHT = np.array([1, -1, -1])
@@ -50,7 +50,7 @@ def read_landmarks(root: Path, found: Path | None, jitter: float, seed: int) -> 
             return read(root, seed)
     if found is None:
         return read_synthetic(root, None, jitter, seed)
-    return read_synthetic(root, found_landmarks(root, found))
+    return read_synthetic(root, find_faces(root, found))
 
 
 def read_bu3dfe(root: Path, seed: int = 0) -> LandmarkSet:

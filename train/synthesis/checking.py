@@ -59,7 +59,7 @@ def find(folder: Path, paths: list[str]) -> np.ndarray:
     seen = np.full((len(paths), len(mesh), 3), np.nan)
     try:
         for i, path in enumerate(tqdm(paths, "looking", unit="face")):
-            faces = landmarker.detect(_picture(folder / path))
+            faces = landmarker.detect(read_picture(folder / path))
             if faces:
                 seen[i] = faces[0].landmarks[mesh]
     finally:
@@ -67,7 +67,8 @@ def find(folder: Path, paths: list[str]) -> np.ndarray:
     return seen
 
 
-def _picture(path: Path) -> np.ndarray:
+def read_picture(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB; DataError where it cannot be read."""
     image = cv2.imread(str(path))
     if image is None:
         raise DataError(f"{path} is missing or no picture; make the set again with affect synth set --resume")

@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.decomposition import PCA
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
@@ -17,18 +17,19 @@ def components(train: np.ndarray, every: np.ndarray, count: int) -> np.ndarray:
     return PCA(count, svd_solver="full").fit(train).transform(every)
 
 
-def svm_accuracy(inputs: np.ndarray, classes: np.ndarray, parts: dict[str, np.ndarray]) -> tuple[float, float]:
-    """Share of the test rows whose class (N,) a linear SVM, one against the rest, reads in inputs (N, K); and its C.
+def fitted_svm(
+    inputs: np.ndarray, classes: np.ndarray, train: np.ndarray, validation: np.ndarray
+) -> tuple[Pipeline, float]:
+    """A linear SVM, one against the rest, that reads the classes (N,) in inputs (N, K); and its C.
 
-    parts: rows (N,) bool of train, validation and test. Inputs are standardised by the training rows.
+    train and validation are rows (N,) bool; inputs are standardised by the training ones.
     """
-    train, validation, test = (parts[name] for name in ("train", "validation", "test"))
     fitted = [_svm(penalty).fit(inputs[train], classes[train]) for penalty in PENALTIES]
     best = int(np.argmax([each.score(inputs[validation], classes[validation]) for each in fitted]))
-    return float(fitted[best].score(inputs[test], classes[test])), PENALTIES[best]
+    return fitted[best], PENALTIES[best]
 
 
-def _svm(penalty: float) -> LinearSVC:
+def _svm(penalty: float) -> Pipeline:
     return make_pipeline(StandardScaler(), LinearSVC(C=penalty, dual=False, tol=TOLERANCE))
 
 

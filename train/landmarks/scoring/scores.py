@@ -1,16 +1,16 @@
 """What one repetition of Table II's protocol gives: every row's figures on one set of landmarks by one seed."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from train.landmarks.data import LandmarkSet
 from train.landmarks.scoring.config import LESS, NONE, PCA
-from train.landmarks.scoring.measures import components, satisfied, svm_accuracy
-from train.landmarks.scoring.trained import Coded, Repetition, coded, open_model
+from train.landmarks.scoring.measures import components, fitted_svm, satisfied
+from train.landmarks.scoring.neutrals import stand_ins
+from train.landmarks.scoring.trained import Coded, Repetition, coded, codes_of, open_model
 from train.landmarks.triplets import Triplets
-from train.prepared import SPLITS
 
 ACTIVE = 0.01
 """A dimension whose means vary by more is in use (Burda, Grosse, Salakhutdinov 2016)."""
@@ -32,8 +32,12 @@ class Score:
     nats: float | None = None
     active: float | None = None
     """Dimensions in use."""
+    beside: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Accuracy and satisfied triplets by the way in which the test persons' neutral faces were chosen; empty for what
+    reads none."""
 
 
+NOTHING: Mapping[str, np.ndarray] = {}
 Scores = dict[str, Score]
 """By row."""
 Measure = Callable[[Score], float]
@@ -58,20 +62,39 @@ def score_rows(repetition: Repetition) -> Scores:
     """Of the landmarks, their principal components, and every trained model, on the same test triplets."""
     faces, asked = repetition.faces, repetition.triplets["test"]
     learnt, count = faces.flat[faces.part("train")], repetition.jobs[0].config.model.latent
+    others = stand_ins(faces, repetition.jobs[0].config.seed)
     rows = {NONE: _score(faces, faces.flat, asked)}
     rows[PCA] = _score(faces, components(learnt, faces.flat, count), asked)
-    rows[LESS] = _score(faces, faces.flat - faces.flat[faces.neutral], asked)
+    less = {way: _less(faces, neutral) for way, neutral in others.items()}
+    rows[LESS] = _score(faces, _less(faces, faces.shapes[faces.neutral]), asked, less)
     for job in repetition.jobs:
-        known = coded(open_model(job.path), faces)
-        rows[job.row] = _score(faces, known.z, asked, **_fit(faces, known))
+        model = open_model(job.path)
+        known, told = coded(model, faces), others if model.config.conditional else {}
+        codes = {way: codes_of(model, faces.shapes, neutral) for way, neutral in told.items()}
+        rows[job.row] = _score(faces, known.z, asked, codes, **_fit(faces, known))
     return rows
 
 
-def _score(faces: LandmarkSet, z: np.ndarray, asked: Triplets, **fit: float) -> Score:
-    right, penalty = svm_accuracy(z, faces.expression, {name: faces.part(name) for name in SPLITS})
+def _less(faces: LandmarkSet, neutral: np.ndarray) -> np.ndarray:
+    """(N, 3 P): the faces less neutral ones (N, P, 3)."""
+    return (faces.shapes - neutral).reshape(len(faces.shapes), -1)
+
+
+def _score(
+    faces: LandmarkSet, z: np.ndarray, asked: Triplets, others: Mapping[str, np.ndarray] = NOTHING, **fit: float
+) -> Score:
+    """Of codes z (N, K), and of `others` (N, K), which differ from them in the test persons' alone, by their names."""
+    test = faces.part("test")
+    svm, penalty = fitted_svm(z, faces.expression, faces.part("train"), faces.part("validation"))
+
+    def shares(codes: np.ndarray) -> tuple[float, float]:
+        right = svm.score(codes[test], faces.expression[test])
+        return float(right), float(satisfied(codes, asked.rows).mean())
+
     held, groups = satisfied(z, asked.rows), groups_of(faces.expression, asked)
     by_group = {name: float(held[groups == name].mean()) for name in dict.fromkeys(sorted(groups.tolist()))}
-    return Score(right, penalty, float(held.mean()), by_group, **fit)
+    right, share = shares(z)
+    return Score(right, penalty, share, by_group, **fit, beside={way: shares(codes) for way, codes in others.items()})
 
 
 def groups_of(expression: np.ndarray, asked: Triplets) -> np.ndarray:
@@ -93,7 +116,3 @@ def _fit(faces: LandmarkSet, known: Coded) -> dict[str, float]:
         "nats": float(own.nats.sum()),
         "active": int((own.z.var(axis=0) > ACTIVE).sum()),
     }
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else np.nan

@@ -1,6 +1,7 @@
 """The tables of a study: Table II beside the published one, by rule, what codes hold, the price of practice."""
 
-from train.landmarks.scoring.config import KINDS, ROWS, TRAINED
+from train.landmarks.scoring.config import KINDS, LESS, M1, M2, ROWS, TRAINED
+from train.landmarks.scoring.neutrals import WAYS
 from train.landmarks.scoring.published import ACCURACY, POSED, TRIPLETS
 from train.landmarks.scoring.scores import Measure, accuracy, of_group, triplets
 from train.landmarks.scoring.seeds import over_seeds
@@ -17,6 +18,7 @@ HOLD = (
     " decoded to, per cent of the distance between the eyes. Active: dimensions whose means vary by more than"
     " 0.01."
 )
+IN_PLACE = "Test persons' faces beside another one in place of their neutral face; classifiers and models are the same."
 PRICE = "Found less known landmarks, seed by seed, each with its own trainings."
 
 
@@ -28,6 +30,7 @@ def tables_of(study: Study) -> dict[str, Table]:
             f"{kind}: Table II": _posed(study, kind),
             f"{kind}: by group": _by_group(study, kind),
             f"{kind}: codes": _codes(study, kind),
+            f"{kind}: neutral": _neutral(study, kind),
         }
     if len(study.options.chosen) == len(KINDS):
         tables["price"] = _price(study)
@@ -59,6 +62,22 @@ def _codes(study: Study, kind: str) -> Table:
     }
     rows = {row: [study.figure(kind, row, measure) for measure in measures.values()] for row in TRAINED}
     return Table(f"What the codes hold, {KINDS[kind]}", tuple(measures), rows, HOLD, digits=2)
+
+
+def _neutral(study: Study, kind: str) -> Table:
+    """Of what reads a neutral face: accuracy and triplets beside other faces in its place."""
+    known = study.scores[kind][0][M2].beside
+    columns = {f"{row}, {name}": (row, i) for i, name in enumerate((ACCURACY, TRIPLETS)) for row in (LESS, M1, M2)}
+    rows = {
+        way: [study.figure(kind, row, beside(way, i)) for row, i in columns.values()] for way in WAYS if way in known
+    }
+    told = "; ".join(f"{way}: {WAYS[way]}" for way in rows)
+    return Table(f"What the neutral face is worth, {KINDS[kind]}", tuple(columns), rows, f"{IN_PLACE} {told}.")
+
+
+def beside(way: str, which: int) -> Measure:
+    """The accuracy (0) or the satisfied triplets (1) beside neutral faces that were chosen in this way."""
+    return lambda score: score.beside[way][which]
 
 
 def _price(study: Study) -> Table:

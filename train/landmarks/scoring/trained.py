@@ -123,9 +123,10 @@ def coded(model: LandmarkVae, faces: LandmarkSet) -> Coded:
 
 @torch.inference_mode()
 def codes_of(model: LandmarkVae, shapes: np.ndarray, neutral: np.ndarray) -> np.ndarray:
-    """The codes' means (T, K) of shapes (T, P, 3) of the person with a neutral face (P, 3)."""
-    flat = torch.from_numpy(shapes.reshape(len(shapes), -1))
-    return model.encode(flat, torch.from_numpy(neutral.reshape(1, -1)).expand(len(flat), -1)).mean.numpy()
+    """The codes' means (T, K) of shapes (T, P, 3) beside one neutral face (P, 3), or each beside its own (T, P, 3)."""
+    each = np.broadcast_to(neutral, shapes.shape)
+    flat, beside = (torch.tensor(faces.reshape(len(shapes), -1)) for faces in (shapes, each))
+    return model.encode(flat, beside).mean.numpy()
 
 
 @torch.inference_mode()
