@@ -1,9 +1,12 @@
-"""Checkpoints: NAME.safetensors with the weights and, beside it, its model card NAME.json. No pickle is ever read."""
+"""Checkpoints: NAME.safetensors with the weights and, beside it, its model card NAME.json. No pickle is ever read.
+
+One may leave out the weights that another beside it has, its base: models that share an encoder ship it once.
+"""
 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import nn
+from torch import Tensor, nn
 
 from nets.anclaf import Anclaf, AnclafConfig, parameter_count
 from nets.disvae import Disvae, DisvaeConfig
@@ -61,6 +64,8 @@ class ModelCard:
     """What was measured, and the command that measures it."""
     quantised: dict[str, Any] = field(default_factory=dict)
     """What runs the encoder on whole numbers of eight bits (see nets.onnx.session); empty where it was not measured."""
+    base: dict[str, str] = field(default_factory=dict)
+    """Name and SHA-256 of the checkpoint beside it that has its other weights; empty for one that has all."""
     parameters: int = 0
     sha256: str = ""
     """Of the .safetensors file."""
@@ -80,16 +85,41 @@ def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.d
 
     precision float16 halves the file; the loaded model computes in float32 either way.
     """
-    path = Path(path)
     tensors = {
         name: value.to(precision).contiguous() if value.is_floating_point() else value.contiguous()
         for name, value in model.state_dict().items()
     }
+    return save_weights(path, tensors, replace(card, parameters=parameter_count(model)))
+
+
+def save_weights(path: Path | str, tensors: dict[str, Tensor], card: ModelCard) -> ModelCard:
+    """Write tensors as they are, all that there are, and the card; returns it with its SHA-256 filled in."""
+    return _save(Path(path), tensors, replace(card, base={}))
+
+
+def share(model: Path, base: Path, out: Path) -> ModelCard:
+    """Write a checkpoint into a folder without the weights that base has alike; returns its card.
+
+    base must lie in that folder too when it is read. Raises CheckpointFault where less than half of base's are alike,
+    or it has some by names that the model has not.
+    """
+    (tensors, card), (known, told) = read_weights(model), read_weights(base)
+    alike = {name for name in known.keys() & tensors.keys() if _same(known[name], tensors[name])}
+    both, every = (sum(known[name].numel() for name in names) for names in (alike, known))
+    if 2 * both < every or not known.keys() <= tensors.keys():
+        raise CheckpointFault(
+            f"{model} has {both:,} of the {every:,} weights of {base}; expected models of one training, which share an "
+            "encoder"
+        )
+    own = {name: value for name, value in tensors.items() if name not in alike}
+    return _save(out / model.name, own, replace(card, base={"name": told.name, "sha256": told.sha256}))
+
+
+def _save(path: Path, tensors: dict[str, Tensor], card: ModelCard) -> ModelCard:
     payload = save_tensors(tensors)
-    filled = {**asdict(card), "parameters": parameter_count(model), "sha256": hashlib.sha256(payload).hexdigest()}
+    card = replace(card, sha256=hashlib.sha256(payload).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, payload)
-    card = ModelCard(**filled)
     write_card(path, card)
     return card
 
@@ -105,6 +135,17 @@ def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
     Raises CheckpointFault where it is missing, damaged, of an unknown kind, or not what its card says.
     """
     path = find(model)
+    tensors, card = read_weights(path)
+    network = _build(path, card)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise _other_weights(path, error) from error
+    return network.float().eval(), card
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
+    """All weights of a checkpoint as they are stored, its base's among them, and its card. Raises CheckpointFault."""
     card = read_card(path)
     payload = path.read_bytes()
     digest = hashlib.sha256(payload).hexdigest()
@@ -113,14 +154,24 @@ def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
             f"{path} is truncated or was changed: its SHA-256 is {digest[:12]}…, its card expects {card.sha256[:12]}…; "
             "fetch it again, or make it again with the card's command"
         )
-    network = _build(path, card)
     try:
-        network.load_state_dict(load_tensors(payload))
-    except (SafetensorError, RuntimeError) as error:
+        own = load_tensors(payload)
+    except SafetensorError as error:
+        raise _other_weights(path, error) from error
+    return {**(_weights_of_base(path, card) if card.base else {}), **own}, card
+
+
+def _weights_of_base(path: Path, card: ModelCard) -> dict[str, Tensor]:
+    base = path.with_name(f"{card.base['name']}.safetensors")
+    if not base.is_file():
+        raise CheckpointFault(f"{path} has only the weights that {base.stem} has not; expected {base.name} beside it")
+    digest = read_card(base).sha256
+    if digest != card.base["sha256"]:
         raise CheckpointFault(
-            f"{path} does not hold the weights that its card describes: {_first_line(error)}"
-        ) from error
-    return network.float().eval(), card
+            f"{path} has only the weights that {base.stem} has not; expected it with the SHA-256 "
+            f"{card.base['sha256'][:12]}…, got {digest[:12]}…: fetch both again"
+        )
+    return read_weights(base)[0]
 
 
 def find(model: str | Path) -> Path:
@@ -140,7 +191,7 @@ def read_card(path: Path | str) -> ModelCard:
     """The card beside the checkpoint at path; raises CheckpointFault."""
     beside = Path(path).with_suffix(".json")
     try:
-        values = {"quantised": {}, **json.loads(beside.read_text(encoding="utf-8"))}
+        values = {"quantised": {}, "base": {}, **json.loads(beside.read_text(encoding="utf-8"))}
         return ModelCard(**{f.name: values[f.name] for f in fields(ModelCard)})
     except FileNotFoundError as error:
         raise CheckpointFault(f"{path} has no model card; expected {beside.name} beside it") from error
@@ -160,6 +211,14 @@ def _build(path: Path, card: ModelCard) -> nn.Module:
         return KINDS[card.kind](card.config)
     except (TypeError, KeyError, ValueError) as error:
         raise CheckpointFault(f"{path}: the card's config is not one of {card.kind!r}: {_first_line(error)}") from error
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and torch.equal(a, b)
+
+
+def _other_weights(path: Path, error: Exception) -> CheckpointFault:
+    return CheckpointFault(f"{path} does not hold the weights that its card describes: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

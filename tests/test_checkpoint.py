@@ -1,15 +1,18 @@
 """Checkpoints: what is saved comes back; what is damaged, changed or of another kind is refused in one plain line."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from nets import checkpoint
-from nets.anclaf import Anclaf, AnclafConfig
-from nets.checkpoint import CheckpointFault, ModelCard, load, save
+from nets.anclaf import Anclaf, AnclafConfig, with_recurrence
+from nets.checkpoint import CheckpointFault, ModelCard, load, read_weights, save, save_weights, share
+from tracker.cli import main
 
 CONFIG = replace(AnclafConfig.compact(), generator_width=4, discriminator_width=4, combiner_widths=(8, 8, 12))
 CARD = ModelCard("tiny", "anclaf", CONFIG.to_dict(), {"size": 64}, "none", "Apache-2.0", "affect train anclaf")
@@ -120,10 +123,64 @@ def test_a_config_that_is_not_one(tiny: Path) -> None:
         load(tiny)
 
 
+@pytest.fixture
+def pair(tiny: Path) -> tuple[Path, Path]:
+    """tiny, and a model beside it that has its encoder and a recurrence."""
+    model, _ = load(tiny)
+    assert isinstance(model, Anclaf)
+    grown = with_recurrence(model, "lstm", hidden=4)
+    path = tiny.with_name("tiny-S-4.safetensors")
+    save(path, grown, replace(CARD, name="tiny-S-4", config=grown.config.to_dict(), sequence_length=4))
+    return tiny, path
+
+
+def test_what_base_has_is_left_out_and_comes_back(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    base, whole = pair
+    out = tmp_path / "out"
+    done = CliRunner().invoke(main, ["train", "share", str(base), str(whole), "--out", str(out)])
+    assert done.exit_code == 0 and done.output.splitlines() == ["wrote", *(f"  {out / each.name}" for each in pair)]
+    assert (out / base.name).read_bytes() == base.read_bytes()
+    assert (out / whole.name).stat().st_size < 0.5 * whole.stat().st_size
+    (before, card), (after, shared) = load(whole), load(out / whole.name)
+    assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
+    expected = {"name": "tiny", "sha256": load(base)[1].sha256}
+    command = "affect train anclaf && affect train share tiny tiny-S-4"
+    assert shared == replace(card, sha256=shared.sha256, base=expected, command=command)
+    assert shared.sha256 == hashlib.sha256((out / whole.name).read_bytes()).hexdigest()
+    tensors, told = read_weights(out / whole.name)
+    assert save_weights(tmp_path / "again.safetensors", tensors, told) == replace(card, command=command)
+    assert (tmp_path / "again.safetensors").read_bytes() == whole.read_bytes()
+
+
+def test_without_its_base_or_with_another_it_is_refused(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    base, whole = pair
+    share(whole, base, tmp_path / "out")
+    with pytest.raises(CheckpointFault, match=r"tiny-S-4.safetensors has only the weights that tiny has not; expected"):
+        load(tmp_path / "out" / whole.name)
+    save(tmp_path / "out" / base.name, Anclaf(CONFIG), CARD)
+    with pytest.raises(CheckpointFault, match=r"expected it with the SHA-256 .*…, got .*…: fetch both again"):
+        load(tmp_path / "out" / whole.name)
+
+
+def test_models_that_share_nothing_are_refused(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    base, whole = pair
+    with pytest.raises(
+        CheckpointFault, match=r"tiny.safetensors has [\d,]+ of the [\d,]+ weights of .*tiny-S-4.safetensors;"
+    ):
+        share(base, whole, tmp_path / "out")
+    other = tmp_path / "other.safetensors"
+    save(other, Anclaf(CONFIG), CARD, torch.float16)
+    with pytest.raises(
+        CheckpointFault, match=r"has \d+ of the [\d,]+ weights of .*other.safetensors; expected models of one"
+    ):
+        share(whole, other, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_listing(tiny: Path) -> None:
     assert [card.name for card in checkpoint.list_models(tiny.parent)] == ["tiny"]
 
 
 def test_what_ships_loads_and_is_small() -> None:
     sizes = [card.path.stat().st_size for card in checkpoint.list_models() if load(card.name)]
-    assert sum(sizes) < 18e6
+    assert sum(sizes) < 12e6

@@ -209,6 +209,20 @@ def train_quantise(models: tuple[str, ...], data: Path, out: Path, changes: tupl
     click.echo("wrote\n" + "\n".join(f"  {path}" for path in written))
 
 
+@train.command("share")
+@click.argument("base")
+@click.argument("models", nargs=-1, required=True)
+@click.option("--out", type=Path, required=True, help="Folder of all of them; BASE must lie beside the others.")
+def train_share(base: str, models: tuple[str, ...], out: Path) -> None:
+    """Checkpoints that share an encoder, as they ship: BASE whole, of MODELS what BASE has not.
+
+    Each is a name or a .safetensors file. Writes OUT/NAME.safetensors with their cards.
+    """
+    from train.sharing import share_models
+
+    click.echo("wrote\n" + "\n".join(f"  {path}" for path in share_models(base, models, out)))
+
+
 def rows_of(data: Path, folds: Path | None, fold: int) -> "Rows":
     """Which frames of a prepared set train, validate and test."""
     from train.folds import Folds, split_rows

@@ -13,8 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nets.anclaf import Anclaf
-from nets.checkpoint import ModelCard, find, write_card
-from nets.files import write_whole
+from nets.checkpoint import ModelCard, find, read_weights, save_weights
 from nets.onnx.session import OnnxFault, quantise
 from nets.runtime import Runtime, fold_batch_norms
 from tracker.errors import CheckpointError
@@ -103,6 +102,5 @@ def moved_by(model: Anclaf, card: ModelCard, batches: Iterable[np.ndarray]) -> d
 
 def _write(source: Path, card: ModelCard, out: Path) -> Path:
     path = out / source.name
-    write_whole(path, source.read_bytes())
-    write_card(path, card)
+    save_weights(path, read_weights(source)[0], card)
     return path
