@@ -63,7 +63,7 @@ class Run:
         times = self.times()
         total = times.pop(TOTAL)
         whole = {f"{TOTAL}, p{p} ms": float(np.percentile(total, p)) for p in PERCENTILES}
-        parts = {f"{name}, p50 ms": float(np.median(each)) for name, each in times.items()}
+        parts = {f"{name}, p50 ms": float(np.median(each)) for name, each in times.items() if any(each)}
         return {**whole, **parts, DROPPED: self.dropped_percent}
 
 

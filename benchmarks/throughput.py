@@ -68,7 +68,7 @@ class Pass:
         plain, serial = frames / self.plain.seconds, frames / self.serial.seconds
         share = sum(times[ADDED]) / sum(times["landmarks"])
         rates = {PLAIN: plain, SERIAL: serial, GAIN: plain / serial, SHARE: share}
-        return rates | {f"{name}, p50 ms": float(np.median(each)) for name, each in times.items()}
+        return rates | {f"{name}, p50 ms": float(np.median(each)) for name, each in times.items() if any(each)}
 
 
 def measure(config: BenchConfig) -> Report:

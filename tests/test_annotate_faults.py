@@ -190,6 +190,20 @@ def test_bad_folders(tmp_path: Path) -> None:
     refused(message, root, "--reverse", *out, code=2)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--reverse --spread 2", "--spread, --shape and --seed say how points are drawn; --reverse draws none"),
+        ("--reverse --shape gaussian", "--reverse draws none: leave them out"),
+        ("--reverse --seed 3", "--reverse draws none: leave them out"),
+        ("--nearest ellipse", "--nearest says how a class is found; without --reverse none is: leave it out"),
+    ],
+)
+def test_options_of_the_other_direction(options: str, message: str, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.json", '{"1": [0, 0]}')
+    refused(message, source, *options.split(), "--out", tmp_path / "o.csv", code=2)
+
+
 def test_keys_that_a_json_would_lose(tmp_path: Path) -> None:
     source = write(tmp_path / "in.csv", "path,emotion", "1.png,happy", "2.png,sad", "1.png,sad")
     message = "in.csv, row 4: '1.png' stands there 2 times; a JSON object would lose all but one: write a .csv"

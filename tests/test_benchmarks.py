@@ -89,6 +89,7 @@ def test_latency_tells_every_stage_and_the_drops(clip: str, model: str, tmp_path
     assert {"fps": 20, "source": "a few.mp4", "runtime": "torch"}.items() <= found["settings"].items()
     assert len(only["latencies_ms"]) + only["dropped"] > 3 and only["cut"] > 0
     assert found["rounds"][0][f"{latency.TOTAL}, p50 ms"] == pytest.approx(np.median(only["latencies_ms"]), abs=0.01)
+    assert not any(name.startswith(BESIDE) for name in found["rounds"][0])
     assert "1.00 faces each" in printed and "the first 0.4 s of each round are cut" in printed
     assert {"torch", "onnxruntime", "mediapipe", "numpy", "python"} < found["machine"]["versions"].keys()
 
@@ -164,6 +165,7 @@ def test_throughput_tells_both_ways_and_every_stage(clip: str, model: str, tmp_p
     assert all(re.fullmatch(r"-?\d+\.\d\d", cell) for stage in stages for cell in rows[stage])
     assert f"2 rounds of {FRAMES} frames, 1.00 faces each" in printed
     assert len(found["rounds"]) == 2 and found["settings"]["runs by"] == "torch"
+    assert not any(name.startswith(BESIDE) for each in found["rounds"] for name in each)
     assert set(found["more_is_better"]) == {throughput.PLAIN, throughput.SERIAL, throughput.GAIN}
     for each in found["rounds"]:
         ratio = each[throughput.PLAIN] / each[throughput.SERIAL]

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from tracker.errors import DataError
+from tracker.errors import DataError, UsageError
 from train.annotation_transfer import SEED, SHAPE, SPREAD, Distance, Shape, spelled
 
 NUMBER = re.compile(r"[+-]?[0-9]+(\.0*)?")
+NEAREST: Distance = "centre"
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,20 @@ class AnnotationConfig:
     """A CSV whose statistics take the preset's place."""
     reverse: bool = False
     """From valence and arousal to the class."""
-    nearest: Distance = "centre"
+    nearest: Distance = NEAREST
     """By which distance then."""
     draw: Draw = field(default_factory=Draw)
     words: Words = field(default_factory=Words)
     columns: Columns = field(default_factory=Columns)
+
+    def __post_init__(self) -> None:
+        """UsageError for choices that the direction has no use for."""
+        if self.reverse and replace(self.draw, discrete=False) != Draw():
+            raise UsageError(
+                "--spread, --shape and --seed say how points are drawn; --reverse draws none: leave them out"
+            )
+        if self.nearest != NEAREST and not self.reverse:
+            raise UsageError("--nearest says how a class is found; without --reverse none is: leave it out")
 
     @property
     def statistics(self) -> str:
