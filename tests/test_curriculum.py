@@ -107,7 +107,7 @@ def test_the_affect_loss_is_the_mean_of_the_steps_own(
         seen, picked = seen[annotated], picked[annotated]
         expected.append(affect_loss(answers[seen, step], frames.affect[picked], frames.weights[picked]))
     assert not windows.valid[index].all()
-    assert float(stage._losses(index)["affect"]) == pytest.approx(float(torch.stack(expected).mean()), abs=1e-5)
+    assert stage._losses(index)["affect"].item() == pytest.approx(torch.stack(expected).mean().item(), abs=1e-5)
 
 
 def test_what_is_not_valid_does_not_count(
