@@ -273,9 +273,12 @@ def test_ctrl_c_reaches_the_workers(tmp_path: Path, sample_clip: Path, model: st
 
 def test_models_that_ship_tell_their_figures() -> None:
     lines = run("models").output.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["anclaf-compact-S-8", "anclaf-compact-SA-8", "anclaf-compact"]
-    assert all("sequences ccc 0." in line for line in lines[1:])
-    assert "ferplus ccc 0." in lines[3]
+    told = {line.split()[0]: line for line in lines[1:]}
+    temporal = ("anclaf-compact-S-8", "anclaf-compact-SA-8")
+    assert list(told) == [*temporal, "anclaf-compact", "landmarks-m2"]
+    assert all("sequences ccc 0." in told[name] for name in (*temporal, "anclaf-compact"))
+    assert all(re.search(r"anclaf +0\.1 beside anclaf-compact +2,8", told[name]) for name in temporal)
+    assert "ferplus ccc 0." in told["anclaf-compact"] and "found landmarks accuracy 0." in told["landmarks-m2"]
 
 
 def test_models_of_a_folder(model: str) -> None:

@@ -76,9 +76,9 @@ def lines_of(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def codes_in(lines: Sequence[dict]) -> np.ndarray:
-    """(T, 4), NaN for null."""
-    return np.array([[np.nan if line[name] is None else line[name] for name in NAMES] for line in lines])
+def codes_in(lines: Sequence[dict], names: Sequence[str] = NAMES) -> np.ndarray:
+    """(T, K), NaN for null."""
+    return np.array([[np.nan if line[name] is None else line[name] for name in names] for line in lines])
 
 
 # The coder.
@@ -308,6 +308,19 @@ def test_beside_the_clips_own_neutral_face_they_are_torchs(own_run: Path, sample
     theirs = expected_code(shapes, calm.medoid())
     np.testing.assert_allclose(codes_in(lines_of(own_run / "sample.jsonl")), theirs, atol=1e-4)
     assert theirs.std(axis=0).min() > 1e-3
+
+
+def test_what_ships_tells_a_smile_from_the_neutral_face(media: Path, tmp_path: Path) -> None:
+    clip = media / "single_face.mp4"
+    done = run("track", clip, "--landmark-model", "landmarks-m2", "--neutral", "own", "--jsonl", tmp_path, "--no-csv",
+               "--out", tmp_path)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    codes = codes_in(lines_of(tmp_path / "single_face.jsonl"), [f"z_{k}" for k in range(30)])
+    assert codes.shape == (72, 30) and np.isfinite(codes).all()
+    neutral, smile = codes[:14], codes[24:60]
+    apart = np.linalg.norm(neutral.mean(axis=0) - smile.mean(axis=0))
+    within = max(np.linalg.norm(each - each.mean(axis=0), axis=1).mean() for each in (neutral, smile))
+    assert apart > 3 * within
 
 
 def test_without_a_given_one_the_first_codes_are_null(m1: Path, sample_clip: Path, tmp_path: Path) -> None:

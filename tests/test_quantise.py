@@ -109,7 +109,7 @@ def test_auto_takes_whole_numbers_where_the_card_has_ranges(tmp_path: Path) -> N
     assert np.abs(one - feature).max() < 1e-4
 
 
-@pytest.mark.parametrize("name", [card.name for card in list_models()])
+@pytest.mark.parametrize("name", [card.name for card in list_models() if card.kind == "anclaf"])
 def test_what_ships_works_on_whole_numbers(name: str) -> None:
     whole, plain = load_runtime(name, threads=1), load_runtime(name, threads=1, runtime="onnx")
     assert (whole.kind, plain.kind) == ("int8", "onnx")

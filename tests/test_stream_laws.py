@@ -25,7 +25,7 @@ from tracker.sources import open_source
 from tracker.types import Frame, SourceInfo, TrackedFrame
 
 KINDS = ["none", "lstm", "attention", "levasa"]
-SHIPPED = [card.name for card in list_models(WEIGHTS)]
+SHIPPED = [card.name for card in list_models(WEIGHTS) if card.kind != "landmark-vae"]
 PATIENCE_S = 60.0
 """What has not ended by then hangs."""
 MakeEngine = Callable[[], Engine]

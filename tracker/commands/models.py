@@ -88,6 +88,7 @@ def _where_attention_is() -> str:
 def model_row(card: "ModelCard", path: Path) -> Sequence[str]:
     """One line of the table, in the order of HEADINGS."""
     size = f"{path.stat().st_size / 1e6:.1f}" if path.exists() else "?"
+    size += f" beside {card.base['name']}" if card.base else ""
     return (
         card.name,
         card.kind,
