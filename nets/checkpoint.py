@@ -1,6 +1,7 @@
 """Checkpoints: NAME.safetensors with the weights and, beside it, its model card NAME.json. No pickle is ever read.
 
-One may leave out the weights that another beside it has, its base: models that share an encoder ship it once.
+One may leave out the weights that another beside it has, its base: models that share an encoder ship it once. What
+base it is stands in the metadata of the .safetensors file, so that its SHA-256 still says which weights it has.
 """
 
 import hashlib
@@ -8,10 +9,10 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
@@ -31,6 +32,18 @@ KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "landmark-vae": lambda config: LandmarkVae(LandmarkVaeConfig.from_dict(config)),
 }
 """What builds a model of each kind from its card's config."""
+
+
+BASE = "base"
+"""In a file's metadata: the JSON of a Base."""
+
+
+class Base(NamedTuple):
+    """The checkpoint that has the weights which another leaves out."""
+
+    name: str
+    """Of its file, without .safetensors."""
+    sha256: str
 
 
 class CheckpointFault(Exception):
@@ -64,8 +77,6 @@ class ModelCard:
     """What was measured, and the command that measures it."""
     quantised: dict[str, Any] = field(default_factory=dict)
     """What runs the encoder on whole numbers of eight bits (see nets.onnx.session); empty where it was not measured."""
-    base: dict[str, str] = field(default_factory=dict)
-    """Name and SHA-256 of the checkpoint beside it that has its other weights; empty for one that has all."""
     parameters: int = 0
     sha256: str = ""
     """Of the .safetensors file."""
@@ -92,36 +103,31 @@ def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.d
     return save_weights(path, tensors, replace(card, parameters=parameter_count(model)))
 
 
-def save_weights(path: Path | str, tensors: dict[str, Tensor], card: ModelCard) -> ModelCard:
-    """Write tensors as they are, all that there are, and the card; returns it with its SHA-256 filled in."""
-    return _save(Path(path), tensors, replace(card, base={}))
-
-
-def share(model: Path, base: Path, out: Path) -> ModelCard:
-    """Write a checkpoint into a folder without the weights that base has alike; returns its card.
-
-    base must lie in that folder too when it is read. Raises CheckpointFault where less than half of base's are alike,
-    or it has some by names that the model has not.
-    """
-    (tensors, card), (known, told) = read_weights(model), read_weights(base)
-    alike = {name for name in known.keys() & tensors.keys() if _same(known[name], tensors[name])}
-    both, every = (sum(known[name].numel() for name in names) for names in (alike, known))
-    if 2 * both < every or not known.keys() <= tensors.keys():
-        raise CheckpointFault(
-            f"{model} has {both:,} of the {every:,} weights of {base}; expected models of one training, which share an "
-            "encoder"
-        )
-    own = {name: value for name, value in tensors.items() if name not in alike}
-    return _save(out / model.name, own, replace(card, base={"name": told.name, "sha256": told.sha256}))
-
-
-def _save(path: Path, tensors: dict[str, Tensor], card: ModelCard) -> ModelCard:
-    payload = save_tensors(tensors)
+def save_weights(path: Path | str, tensors: dict[str, Tensor], card: ModelCard, base: Base | None = None) -> ModelCard:
+    """Write tensors as they are, all that there are or what base has not, and the card; returns it with its SHA-256."""
+    path, metadata = Path(path), {BASE: json.dumps(base._asdict())} if base else None
+    payload = save_tensors(tensors, metadata)
     card = replace(card, sha256=hashlib.sha256(payload).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, payload)
     write_card(path, card)
     return card
+
+
+def without(tensors: dict[str, Tensor], base: Path) -> tuple[dict[str, Tensor], Base]:
+    """Those of a model's weights that the whole checkpoint at base has not alike, and what base is.
+
+    Raises CheckpointFault where less than half of base's are alike, or it has some by names that the model has not.
+    """
+    known, card = read_weights(base)
+    alike = {name for name in known.keys() & tensors.keys() if _same(known[name], tensors[name])}
+    both, every = (sum(known[name].numel() for name in names) for names in (alike, known))
+    if 2 * both < every or not known.keys() <= tensors.keys():
+        raise CheckpointFault(
+            f"it has {both:,} of the {every:,} weights of {base}; expected models of one training, "
+            "which share an encoder"
+        )
+    return {name: value for name, value in tensors.items() if name not in alike}, Base(base.stem, card.sha256)
 
 
 def write_card(path: Path | str, card: ModelCard) -> None:
@@ -158,20 +164,31 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
         own = load_tensors(payload)
     except SafetensorError as error:
         raise _other_weights(path, error) from error
-    return {**(_weights_of_base(path, card) if card.base else {}), **own}, card
+    base = base_of(path)
+    return {**(_weights_of_base(path, base) if base else {}), **own}, card
 
 
-def _weights_of_base(path: Path, card: ModelCard) -> dict[str, Tensor]:
-    base = path.with_name(f"{card.base['name']}.safetensors")
-    if not base.is_file():
-        raise CheckpointFault(f"{path} has only the weights that {base.stem} has not; expected {base.name} beside it")
-    digest = read_card(base).sha256
-    if digest != card.base["sha256"]:
+def base_of(path: Path) -> Base | None:
+    """What the checkpoint at path must lie beside; None for one that has all its weights. Raises CheckpointFault."""
+    try:
+        with safe_open(path, "pt") as file:
+            told = json.loads((file.metadata() or {}).get(BASE, "null"))
+        return Base(str(told["name"]), str(told["sha256"])) if told else None
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointFault(f"{path} is not a checkpoint: {_first_line(error)}") from error
+
+
+def _weights_of_base(path: Path, base: Base) -> dict[str, Tensor]:
+    beside = path.parent / f"{base.name}.safetensors"
+    if not beside.is_file():
+        raise CheckpointFault(f"{path} has only the weights that {base.name} has not; expected {beside.name} beside it")
+    digest = read_card(beside).sha256
+    if digest != base.sha256 or base_of(beside):
         raise CheckpointFault(
-            f"{path} has only the weights that {base.stem} has not; expected it with the SHA-256 "
-            f"{card.base['sha256'][:12]}…, got {digest[:12]}…: fetch both again"
+            f"{path} has only the weights that {base.name} has not; expected that one whole, with the SHA-256 "
+            f"{base.sha256[:12]}…, got {digest[:12]}…: fetch both again"
         )
-    return read_weights(base)[0]
+    return read_weights(beside)[0]
 
 
 def find(model: str | Path) -> Path:
@@ -191,7 +208,7 @@ def read_card(path: Path | str) -> ModelCard:
     """The card beside the checkpoint at path; raises CheckpointFault."""
     beside = Path(path).with_suffix(".json")
     try:
-        values = {"quantised": {}, "base": {}, **json.loads(beside.read_text(encoding="utf-8"))}
+        values = {"quantised": {}, **json.loads(beside.read_text(encoding="utf-8"))}
         return ModelCard(**{f.name: values[f.name] for f in fields(ModelCard)})
     except FileNotFoundError as error:
         raise CheckpointFault(f"{path} has no model card; expected {beside.name} beside it") from error

@@ -2,16 +2,28 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from nets import checkpoint
 from nets.anclaf import Anclaf, AnclafConfig, with_recurrence
-from nets.checkpoint import CheckpointFault, ModelCard, load, read_weights, save, save_weights, share
+from nets.checkpoint import (
+    Base,
+    CheckpointFault,
+    ModelCard,
+    base_of,
+    load,
+    read_card,
+    read_weights,
+    save,
+    save_weights,
+)
 from tracker.cli import main
 
 CONFIG = replace(AnclafConfig.compact(), generator_width=4, discriminator_width=4, combiner_widths=(8, 8, 12))
@@ -134,47 +146,91 @@ def pair(tiny: Path) -> tuple[Path, Path]:
     return tiny, path
 
 
+def share(*models: Path, out: Path) -> Result:
+    return CliRunner().invoke(main, ["train", "share", *map(str, models), "--out", str(out)])
+
+
 def test_what_base_has_is_left_out_and_comes_back(pair: tuple[Path, Path], tmp_path: Path) -> None:
     base, whole = pair
-    out = tmp_path / "out"
-    done = CliRunner().invoke(main, ["train", "share", str(base), str(whole), "--out", str(out)])
+    out = tmp_path / "runs" / "shared"
+    done = share(*pair, out=out.parent)
     assert done.exit_code == 0 and done.output.splitlines() == ["wrote", *(f"  {out / each.name}" for each in pair)]
     assert (out / base.name).read_bytes() == base.read_bytes()
-    assert (out / whole.name).stat().st_size < 0.5 * whole.stat().st_size
-    (before, card), (after, shared) = load(whole), load(out / whole.name)
+    small = out / whole.name
+    assert small.stat().st_size < 0.5 * whole.stat().st_size
+    (before, card), (after, shared) = load(whole), load(small)
     assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
-    expected = {"name": "tiny", "sha256": load(base)[1].sha256}
     command = "affect train anclaf && affect train share tiny tiny-S-4"
-    assert shared == replace(card, sha256=shared.sha256, base=expected, command=command)
-    assert shared.sha256 == hashlib.sha256((out / whole.name).read_bytes()).hexdigest()
-    tensors, told = read_weights(out / whole.name)
-    assert save_weights(tmp_path / "again.safetensors", tensors, told) == replace(card, command=command)
+    assert shared == replace(card, sha256=hashlib.sha256(small.read_bytes()).hexdigest(), command=command)
+    assert base_of(small) == ("tiny", load(base)[1].sha256) and base_of(whole) is base_of(base) is None
+    assert save_weights(tmp_path / "again.safetensors", *read_weights(small)) == replace(card, command=command)
     assert (tmp_path / "again.safetensors").read_bytes() == whole.read_bytes()
+    content = small.read_bytes()
+    assert share(out / base.name, small, out=out.parent).exit_code == 0 and small.read_bytes() == content
+    assert load(small)[1].command == command
+
+
+def test_its_own_digest_says_which_base_it_has(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    digests = set()
+    for change in (0.0, 1.0):
+        moved = []
+        for path in pair:
+            model, card = load(path)
+            assert isinstance(model, Anclaf)
+            model.discriminator.quadrant.weight.data += change
+            moved.append(tmp_path / path.name)
+            save(moved[-1], model, card)
+        assert share(*moved, out=tmp_path).exit_code == 0
+        digests.add(load(tmp_path / "shared" / "tiny-S-4.safetensors")[1].sha256)
+    assert len(digests) == 2
 
 
 def test_without_its_base_or_with_another_it_is_refused(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    base, whole = pair
-    share(whole, base, tmp_path / "out")
+    out, (base, whole) = tmp_path / "shared", pair
+    assert share(*pair, out=tmp_path).exit_code == 0
+    (out / base.name).unlink()
     with pytest.raises(CheckpointFault, match=r"tiny-S-4.safetensors has only the weights that tiny has not; expected"):
-        load(tmp_path / "out" / whole.name)
-    save(tmp_path / "out" / base.name, Anclaf(CONFIG), CARD)
-    with pytest.raises(CheckpointFault, match=r"expected it with the SHA-256 .*…, got .*…: fetch both again"):
-        load(tmp_path / "out" / whole.name)
+        load(out / whole.name)
+    save(out / base.name, Anclaf(CONFIG), CARD)
+    with pytest.raises(CheckpointFault, match=r"that one whole, with the SHA-256 .*…, got .*…: fetch both again"):
+        load(out / whole.name)
 
 
-def test_models_that_share_nothing_are_refused(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_base_is_whole(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    tensors, card = read_weights(pair[0])
+    path = tmp_path / "a.safetensors"
+    one = save_weights(path, tensors, card, Base("b", "0" * 64))
+    save_weights(tmp_path / "b.safetensors", tensors, card, Base("a", one.sha256))
+    other = read_card(tmp_path / "b.safetensors").sha256
+    save_weights(path, tensors, card, Base("b", other))
+    with pytest.raises(CheckpointFault, match="expected that one whole"):
+        load(path)
+
+
+@pytest.mark.parametrize("told", ["{", '"tiny"', '{"name": "tiny"}'])
+def test_metadata_that_names_no_base(tiny: Path, told: str) -> None:
+    payload = safetensors.torch.save(read_weights(tiny)[0], {"base": told})
+    tiny.write_bytes(payload)
+    rewrite_card(tiny, sha256=hashlib.sha256(payload).hexdigest())
+    with pytest.raises(CheckpointFault, match=r"tiny.safetensors is not a checkpoint"):
+        load(tiny)
+
+
+def test_models_that_cannot_share(pair: tuple[Path, Path], tmp_path: Path) -> None:
     base, whole = pair
-    with pytest.raises(
-        CheckpointFault, match=r"tiny.safetensors has [\d,]+ of the [\d,]+ weights of .*tiny-S-4.safetensors;"
-    ):
-        share(base, whole, tmp_path / "out")
+    before = {path: path.read_bytes() for path in pair}
+    done = share(whole, base, out=tmp_path)
+    assert done.exit_code == 1 and re.search(r"tiny.safetensors: it has [\d,]+ of the [\d,]+ weights of", done.output)
     other = tmp_path / "other.safetensors"
     save(other, Anclaf(CONFIG), CARD, torch.float16)
-    with pytest.raises(
-        CheckpointFault, match=r"has \d+ of the [\d,]+ weights of .*other.safetensors; expected models of one"
-    ):
-        share(whole, other, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    done = share(other, whole, out=tmp_path)
+    assert done.exit_code == 1 and "expected models of one training, which share an encoder" in done.output
+    done = share(base, base, whole, out=tmp_path)
+    assert done.exit_code == 2 and "expected files of different names, since all go into" in done.output
+    (tmp_path / "file").touch()
+    done = share(base, whole, out=tmp_path / "file")
+    assert done.exit_code == 1 and "file/shared cannot be written: " in done.output
+    assert {path: path.read_bytes() for path in pair} == before
 
 
 def test_listing(tiny: Path) -> None:

@@ -360,6 +360,14 @@ def test_the_command_writes_the_strip_and_its_values(models: Path, sample_clip: 
     assert result.stderr.splitlines()[-1] == f"wrote {out} and {values}"
 
 
+def test_what_ships_moves_a_smile_to_a_face_that_reads_negative(sample_clip: Path, tmp_path: Path) -> None:
+    options = ("--at", 4.5, "--steps", 3, "-o", tmp_path / "strip.png", "--json", tmp_path / "strip.json")
+    assert run(sample_clip, "--model", "levasa-compact", *options).exit_code == 0
+    told = json.loads((tmp_path / "strip.json").read_text())
+    again = [step["encoded_again"]["valence"] for step in told["steps"]]
+    assert again == sorted(again) and again[0] < 0 and again[-1] > 0.4
+
+
 def test_the_range_is_what_the_model_was_trained_on(models: Path, face: Path, tmp_path: Path) -> None:
     options = ("--walk", "both", "--steps", 2, "-o", tmp_path / "grid.png", "--json", tmp_path / "grid.json")
     assert run(face, "--model", models / "told.safetensors", *options).exit_code == 0

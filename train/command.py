@@ -212,15 +212,16 @@ def train_quantise(models: tuple[str, ...], data: Path, out: Path, changes: tupl
 @train.command("share")
 @click.argument("base")
 @click.argument("models", nargs=-1, required=True)
-@click.option("--out", type=Path, required=True, help="Folder of all of them; BASE must lie beside the others.")
+@click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs.")
 def train_share(base: str, models: tuple[str, ...], out: Path) -> None:
     """Checkpoints that share an encoder, as they ship: BASE whole, of MODELS what BASE has not.
 
-    Each is a name or a .safetensors file. Writes OUT/NAME.safetensors with their cards.
+    Each is a name or a .safetensors file. Writes OUT/shared/NAME.safetensors with their cards; BASE must lie beside the
+    others.
     """
-    from train.sharing import share_models
+    from train.sharing import FOLDER, share_models
 
-    click.echo("wrote\n" + "\n".join(f"  {path}" for path in share_models(base, models, out)))
+    click.echo("wrote\n" + "\n".join(f"  {path}" for path in share_models(base, models, out / FOLDER)))
 
 
 def rows_of(data: Path, folds: Path | None, fold: int) -> "Rows":

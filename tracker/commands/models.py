@@ -87,8 +87,11 @@ def _where_attention_is() -> str:
 
 def model_row(card: "ModelCard", path: Path) -> Sequence[str]:
     """One line of the table, in the order of HEADINGS."""
+    from nets.checkpoint import base_of
+
     size = f"{path.stat().st_size / 1e6:.1f}" if path.exists() else "?"
-    size += f" beside {card.base['name']}" if card.base else ""
+    base = checked(base_of, path) if path.exists() else None
+    size += f" beside {base.name}" if base else ""
     return (
         card.name,
         card.kind,
