@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.config import BenchConfig
 from benchmarks.journal import ORDER, Journal, Passage
 from benchmarks.lag import Lags, step_lags
-from benchmarks.report import PERCENTILES, Report, Round, markdown, medians, percentile_rows
+from benchmarks.report import PERCENTILES, Report, Round, gone_through, markdown, medians, percentile_rows
 from benchmarks.scene import rate_of, scene
 from benchmarks.stopwatch import STAGES, clock_cost_us
 from tracker.config import CaptureOptions, LiveConfig, check_range
@@ -63,7 +63,7 @@ class Run:
         times = self.times()
         total = times.pop(TOTAL)
         whole = {f"{TOTAL}, p{p} ms": float(np.percentile(total, p)) for p in PERCENTILES}
-        parts = {f"{name}, p50 ms": float(np.median(each)) for name, each in times.items() if any(each)}
+        parts = {f"{name}, p50 ms": float(np.median(each)) for name, each in times.items()}
         return {**whole, **parts, DROPPED: self.dropped_percent}
 
 
@@ -73,7 +73,7 @@ def measure(config: BenchConfig, pace: Pace) -> Report:
         rate_hz = rate_of(uri)
         lags = step_lags(uri, config, pace.fps)
         runs = [live_run(uri, live_config(config, pace, rate_hz), pace) for _ in range(config.repeat)]
-    rounds = [run.figures() for run in runs]
+    rounds = gone_through([run.figures() for run in runs])
     middle = medians(rounds)[f"{TOTAL}, p50 ms"]
     text = "\n\n".join([latency_table(runs), told(runs, pace), lag_table(lags, pace, middle)])
     found = {"lag": vars(lags), "runs": [facts(run) for run in runs]}

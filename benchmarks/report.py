@@ -82,6 +82,12 @@ def percentile_rows(times: Mapping[str, Sequence[float]]) -> list[list[str]]:
     return [[name, *(f"{value:.2f}" for value in values)] for name, values in taken.items()]
 
 
+def gone_through(rounds: Sequence[Round]) -> list[Round]:
+    """The rounds without the stages that none of them has gone through, whose medians are 0."""
+    idle = {name for name in rounds[0] if name.endswith("p50 ms") and not any(each[name] for each in rounds)}
+    return [{name: value for name, value in each.items() if name not in idle} for each in rounds]
+
+
 def medians(rounds: Sequence[Round]) -> Round:
     """Of each figure, over the rounds."""
     return {name: float(np.median([each[name] for each in rounds])) for name in rounds[0]}

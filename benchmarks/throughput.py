@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.config import BenchConfig
 from benchmarks.networks import network_times
-from benchmarks.report import PERCENTILES, Report, Round, markdown, percentile_rows
+from benchmarks.report import PERCENTILES, Report, Round, gone_through, markdown, percentile_rows
 from benchmarks.scene import scene
 from benchmarks.stopwatch import NAMES, STAGES, Stages, Stopwatch, clock_cost_us, clocks
 from tracker.config import SourceOptions
@@ -68,7 +68,7 @@ class Pass:
         plain, serial = frames / self.plain.seconds, frames / self.serial.seconds
         share = sum(times[ADDED]) / sum(times["landmarks"])
         rates = {PLAIN: plain, SERIAL: serial, GAIN: plain / serial, SHARE: share}
-        return rates | {f"{name}, p50 ms": float(np.median(each)) for name, each in times.items() if any(each)}
+        return rates | {f"{name}, p50 ms": float(np.median(each)) for name, each in times.items()}
 
 
 def measure(config: BenchConfig) -> Report:
@@ -78,7 +78,7 @@ def measure(config: BenchConfig) -> Report:
         passes = [one_pass(uri, engine, plain_first=round % 2 == 0) for round in range(config.repeat)]
         times = all_times(passes) | network_times(engine.runtime)
         settings = config.settings() | {"sha256": engine.runtime.card.sha256[:12], "runs by": engine.runtime.kind}
-    rounds = [each.figures() for each in passes]
+    rounds = gone_through([each.figures() for each in passes])
     stages = markdown(["ms a frame", *(f"p{p}" for p in PERCENTILES)], percentile_rows(times))
     text = "\n\n".join([rate_table(rounds), told(passes), stages])
     found = {"frames": passes[0].plain.frames, "percentiles": PERCENTILES, "stages_ms": percentiles_of(times)}

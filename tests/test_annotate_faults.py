@@ -196,6 +196,8 @@ def test_bad_folders(tmp_path: Path) -> None:
         ("--reverse --spread 2", "--spread, --shape and --seed say how points are drawn; --reverse draws none"),
         ("--reverse --shape gaussian", "--reverse draws none: leave them out"),
         ("--reverse --seed 3", "--reverse draws none: leave them out"),
+        ("--reverse --classes a,b", "--reverse reads those of --anchor alone"),
+        ("--reverse --unlabelled sad", "--classes and --unlabelled say how labels are read"),
         ("--nearest ellipse", "--nearest says how a class is found; without --reverse none is: leave it out"),
     ],
 )

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -16,15 +17,16 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.svm import LinearSVC
 
+from nets.checkpoint import find, read_card
 from tracker.cli import main
-from tracker.config import TrackerConfig
+from tracker.config import DEFAULT_MODEL, TrackerConfig
 from tracker.engine import Engine
 from tracker.errors import DataError, SinkError
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.neutral import EVERY_S, KEPT
 from tracker.faces.shape import MEDIAPIPE_83
 from tracker.types import Frame
-from train.landmarks.data import read_synthetic
+from train.landmarks.data import TRACKER, TRUTH, read_synthetic
 from train.landmarks.found import find_faces
 from train.landmarks.scoring import published
 from train.landmarks.scoring.config import KINDS, LESS, M1, M2, NONE, PCA, ROWS, TRAINED, VAE, WHOLE, Options
@@ -71,7 +73,8 @@ def found(folder: Path) -> Path:
     points[9] = np.nan
     file = folder.parent / "found.npz"
     affect = np.array([[float(row["valence"]), float(row["arousal"])] for row in rows])
-    file.write_bytes(packed(points=points, affect=affect, paths=np.array([row["path"] for row in rows])))
+    paths, model = np.array([row["path"] for row in rows]), np.array(read_card(find(DEFAULT_MODEL)).sha256)
+    file.write_bytes(packed(points=points, affect=affect, paths=paths, model=model))
     return file
 
 
@@ -170,27 +173,38 @@ def test_every_triplet_is_told_by_its_rule_or_its_weight(folder: Path) -> None:
     assert groups_of(faces.expression, voted).tolist() == ["weight 5", "weight 1", "weight 5"]
 
 
-def test_neutral_faces_are_replaced_for_the_test_persons_alone(folder: Path, found: Path) -> None:
-    faces = read_synthetic(folder, find_faces(folder, found))
-    assert faces.away is not None
-    ways, test = stand_ins(faces, 0), faces.part("test")
-    own, person = faces.shapes[test], faces.shapes[faces.neutral]
-    assert set(ways) == set(WAYS) and (ways.pop(GIVEN) == person).all()
-    for way, neutral in ways.items():
-        assert (neutral[~test] == person[~test]).all() and (neutral[test] == neutral[test][0]).all(), way
-    chosen = {way: neutral[test][0] for way, neutral in ways.items()}
-    np.testing.assert_allclose(chosen[MEAN], own.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(chosen[AVERAGE], person[faces.part("train")].mean(axis=0), atol=1e-6)
-    calm = own[np.argsort(faces.away[test])[:KEPT]]
-    sums = cdist(calm.reshape(KEPT, -1), calm.reshape(KEPT, -1)).sum(axis=1)
-    assert (chosen[CALMEST] == calm[sums.argmin()]).all()
-    assert any((chosen[ANY] == each).all() for each in own)
-    assert len({stand_ins(faces, seed)[ANY][test][0].tobytes() for seed in range(6)}) > 1
-    assert set(stand_ins(read_synthetic(folder), 0)) == set(WAYS) - {CALMEST}
+def test_neutral_faces_are_replaced_for_the_test_persons_alone(tmp_path: Path) -> None:
+    split = ("train", "train", "validation", "test", "test")
+    faces = read_synthetic(write_synthetic(tmp_path, split))
+    said = np.random.default_rng(8).random(len(faces.rows))
+    said[np.flatnonzero(faces.part("test"))[:10]] = np.nan
+    faces = replace(faces, away={**faces.away, TRACKER: said})
+    ways, test, own = stand_ins(faces, 0), faces.part("test"), faces.shapes[faces.neutral]
+    assert list(ways) == [GIVEN, ANY, MEAN, AVERAGE, CALMEST[TRUTH], CALMEST[TRACKER]] and set(ways) == set(WAYS)
+    assert (ways.pop(GIVEN) == own).all()
+    assert all((neutral[~test] == own[~test]).all() for neutral in ways.values())
+    for person in (3, 4):
+        mine = faces.subject == person
+        shapes = faces.shapes[mine]
+        assert all((neutral[mine] == neutral[mine][0]).all() for neutral in ways.values())
+        chosen = {way: neutral[mine][0] for way, neutral in ways.items()}
+        np.testing.assert_allclose(chosen[MEAN], shapes.mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(chosen[AVERAGE], own[faces.part("train")].mean(axis=0), atol=1e-6)
+        for who, away in faces.away.items():
+            calm = shapes[
+                np.argsort(np.nan_to_num(away[mine], nan=9.0), kind="stable")[
+                    : min(KEPT, np.isfinite(away[mine]).sum())
+                ]
+            ]
+            sums = cdist(calm.reshape(len(calm), -1), calm.reshape(len(calm), -1)).sum(axis=1)
+            assert (chosen[CALMEST[who]] == calm[sums.argmin()]).all(), who
+        assert any((chosen[ANY] == each).all() for each in shapes)
+    drawn = {stand_ins(faces, seed)[ANY][faces.subject == 3][0].tobytes() for seed in range(6)}
+    assert len(drawn) > 1
 
 
 def test_the_neutral_faces_worth_stands_in_the_report(facts: dict) -> None:
-    for kind, ways in (("exact", set(WAYS) - {CALMEST}), ("found", set(WAYS))):
+    for kind, ways in (("exact", set(WAYS) - {CALMEST[TRACKER]}), ("found", set(WAYS))):
         table = facts["tables"][f"{kind}: neutral"]["rows"]
         assert set(table) == ways
         for row in (LESS, M1, M2):
@@ -202,7 +216,7 @@ def test_the_neutral_faces_worth_stands_in_the_report(facts: dict) -> None:
         )
         assert right[GIVEN] > right[AVERAGE]
         assert set(held.values()) == {held[GIVEN]}, "one test person: another neutral face moves all alike"
-        assert all(not score[row]["beside"] for score in facts["scores"][kind] for row in (NONE, PCA, VAE))
+        assert all(not score[row]["by_neutral"] for score in facts["scores"][kind] for row in (NONE, PCA, VAE))
 
 
 def test_published_figures_are_the_papers() -> None:
@@ -395,10 +409,18 @@ def test_landmarks_are_found_once_and_kept(tmp_path: Path, portrait: np.ndarray)
     np.testing.assert_allclose(seen.points[0], expected, atol=0.01)
     sample = tracked.samples[0]
     assert sample.status == "ok" and seen.affect[0] == pytest.approx((sample.valence, sample.arousal), abs=1e-5)
-    assert seen.points.shape == (2, 83, 3) and all(np.isnan(each[1]).all() for each in seen)
+    assert seen.points.shape == (2, 83, 3) and all(np.isnan(each[1]).all() for each in (seen.points, seen.affect))
     (data / "images" / "a.png").unlink()
     for again, before in zip(find_faces(data, file), seen, strict=True):
         np.testing.assert_array_equal(again, before)
+    with np.load(file) as archive:
+        held = {name: archive[name] for name in archive.files}
+    file.write_bytes(packed(**{**held, "model": np.array("another")}))
+    assert find_faces(data, file).affect is None
+    del held["affect"], held["model"]
+    file.write_bytes(packed(**held))
+    earlier = find_faces(data, file)
+    assert earlier.affect is None and np.array_equal(earlier.points, seen.points, equal_nan=True)
 
 
 def test_a_face_seen_badly_does_not_say_how_calm_it_is(tmp_path: Path, portrait: np.ndarray) -> None:

@@ -146,8 +146,11 @@ def test_faces_that_were_not_found_are_left_out(folder: Path, faces: LandmarkSet
     points[[3, 77]] = np.nan
     found = read_synthetic(folder, seen(points))
     assert found.rows.tolist() == [row for row in range(78) if row not in (3, 77)]
-    assert found.away is not None and found.away == pytest.approx(found.rows / 10)
-    assert faces.away is None
+    assert found.away["tracker"] == pytest.approx(found.rows / 10)
+    assert (found.away["truth"] == faces.away["truth"][found.rows]).all() and list(faces.away) == ["truth"]
+    assert faces.away["truth"][faces.neutral].max() < 0.1 < faces.away["truth"][faces.degree == 4].min()
+    kept = found.select(found.expression != 1)
+    assert (kept.away["tracker"] == found.away["tracker"][found.expression != 1]).all()
     np.testing.assert_allclose(found.shapes, faces.shapes[found.rows], atol=1e-5)
     assert (found.subject == faces.subject[found.rows]).all()
     points[faces.neutral[0]] = np.nan

@@ -76,7 +76,8 @@ class TrackerConfig:
     detection_side_px: int = 640
     """Frames with a longer side are shrunk to it before detection."""
     landmark_model: str | None = None
-    """A .safetensors file of a landmark VAE, whose code of each face is told besides; None for none."""
+    """A landmark VAE, whose code of each face is told besides: name of one that ships, or the path of a .safetensors
+    file; None for none."""
     neutral: str | None = None
     """A picture or a video of the relaxed face that M1 and M2 compare with; own: each source's own face, for which it
     is read twice; None takes the calmest moments so far. run_batch and run_live read it; who has an Engine alone gives

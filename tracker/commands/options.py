@@ -50,7 +50,7 @@ def landmark_options(command: Callable) -> Callable:
         TrackerConfig,
         "landmark_model",
         "--landmark-model",
-        metavar="FILE",
+        metavar="NAME|PATH",
         help="A landmark VAE, whose code is told.",
     )
     neutral = setting(

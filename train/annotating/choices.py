@@ -111,6 +111,10 @@ class AnnotationConfig:
             raise UsageError(
                 "--spread, --shape and --seed say how points are drawn; --reverse draws none: leave them out"
             )
+        if self.reverse and self.words != Words() and self.anchor is None:
+            raise UsageError(
+                "--classes and --unlabelled say how labels are read; --reverse reads those of --anchor alone"
+            )
         if self.nearest != NEAREST and not self.reverse:
             raise UsageError("--nearest says how a class is found; without --reverse none is: leave it out")
 

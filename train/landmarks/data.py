@@ -14,6 +14,8 @@ from train.synthesis.checking import read_set
 from train.synthesis.sets import NAME
 
 NEUTRAL = "neutral"
+TRUTH, TRACKER = "truth", "tracker"
+"""Who says how far from neutral a face is."""
 POSED = {"validation": 0.1, "test": 0.1}
 """Shares of BU-3DFE's persons (Section V-A); the others train."""
 
@@ -44,9 +46,8 @@ class LandmarkSet:
     """(N,) int: values of train.prepared.SPLITS, by persons."""
     rows: np.ndarray
     """(N,) int: numbers of the faces in the data set's own table, from 0; those without landmarks are left out."""
-    away: np.ndarray | None = None
-    """(N,): how far from neutral the tracker finds valence and arousal, NaN where it does not see the face well; None
-    where there are no pictures to ask it."""
+    away: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """By who says it (N,), [0, sqrt 2]: how far from neutral valence and arousal are; NaN where that is not told."""
 
     def part(self, name: str) -> np.ndarray:
         """(N,) bool: the faces of train, validation or test."""
@@ -56,7 +57,8 @@ class LandmarkSet:
         """The faces where keep (N,) bool holds, among which everybody's neutral one must be."""
         place = np.cumsum(keep) - 1
         columns = {name: getattr(self, name)[keep] for name in ("shapes", "subject", "expression", "degree", "split")}
-        return replace(self, **columns, neutral=place[self.neutral[keep]], rows=self.rows[keep])
+        away = {who: each[keep] for who, each in self.away.items()}
+        return replace(self, **columns, neutral=place[self.neutral[keep]], rows=self.rows[keep], away=away)
 
     @property
     def flat(self) -> np.ndarray:
@@ -95,10 +97,11 @@ def read_synthetic(folder: Path, seen: Seen | None = None, jitter: float = 0.0, 
         np.array([row[name] for row in rows]) for name in ("subject", "expression", "degree", "split")
     )
     table = Table(NAME, str(folder), subject, expression, degree.astype(int), split, expression == NEUTRAL)
-    if seen is None:
-        return landmark_set(table, archive["points"], MEDIAPIPE_83, jitter, seed)
-    faces = landmark_set(table, seen.points, MEDIAPIPE_83, jitter, seed)
-    return replace(faces, away=np.linalg.norm(seen.affect[faces.rows], axis=1))
+    affect = {TRUTH: np.array([[float(row["valence"]), float(row["arousal"])] for row in rows])}
+    if seen is not None and seen.affect is not None:
+        affect[TRACKER] = seen.affect
+    faces = landmark_set(table, archive["points"] if seen is None else seen.points, MEDIAPIPE_83, jitter, seed)
+    return replace(faces, away={who: np.linalg.norm(each[faces.rows], axis=1) for who, each in affect.items()})
 
 
 def landmark_set(table: Table, points: np.ndarray, layout: Layout, jitter: float = 0.0, seed: int = 0) -> LandmarkSet:

@@ -43,6 +43,12 @@ def evaluate_landmarks(**settings: Any) -> None:
     options = Options(**settings)
     clips = [follow(file, MEDIAPIPE_83) for file in options.clips]
     study = run_study(options)
+    if not study.asked_the_tracker:
+        click.echo(
+            f"{options.found_file} is not of the model that ships now: without it, all is found again, and the report"
+            " says what the tracker's choice of the neutral face is worth",
+            err=True,
+        )
     pictures = {"traversals.png": shown.traversals(study), "space.png": shown.space(study)}
     if clips:
         pictures["path.png"] = shown.paths(study, clips)

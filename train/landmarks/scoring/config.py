@@ -14,6 +14,9 @@ landmarks less the person's neutral face, which the paper has not: what knowing 
 KINDS = {"exact": "known landmarks with jitter", "found": "landmarks that MediaPipe finds in the pictures"}
 
 
+FOUND = "found.npz"
+
+
 @dataclass(frozen=True)
 class Options:
     """What is evaluated, as the command line says it."""
@@ -36,6 +39,11 @@ class Options:
     """NAME=VALUE in place of every configuration's."""
     processes: int = 2
     """Trainings at a time, each on one thread."""
+
+    @property
+    def found_file(self) -> Path:
+        """Of the found landmarks."""
+        return self.found or self.out / FOUND
 
     @property
     def chosen(self) -> tuple[str, ...]:

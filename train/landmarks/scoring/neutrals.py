@@ -1,21 +1,23 @@
 """Faces that may stand in for a person's neutral one, where nobody gives it: what it is worth, stands in the report."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from tracker.faces.neutral import KEPT
 from tracker.faces.shape import medoid
-from train.landmarks.data import LandmarkSet
+from train.landmarks.data import TRACKER, TRUTH, LandmarkSet
 
 GIVEN = "the neutral face"
-CALMEST = "the tracker's: calmest five"
+CALMEST = {TRACKER: "calmest five, by the tracker", TRUTH: "calmest five, by the truth"}
 ANY = "any five"
 MEAN = "mean of all"
 AVERAGE = "everybody's mean neutral"
 WAYS = {
     GIVEN: "as the set gives it",
-    CALMEST: "the medoid of the five pictures in which the tracker finds valence and arousal nearest to 0",
+    CALMEST[TRACKER]: "the medoid of the five pictures in which the tracker finds valence and arousal nearest to 0",
+    CALMEST[TRUTH]: "the medoid of the five in which they are nearest to 0",
     ANY: "the medoid of five pictures at random",
     MEAN: "the mean of the person's pictures",
     AVERAGE: "the mean of the training persons' neutral faces",
@@ -26,7 +28,7 @@ WAYS = {
 def stand_ins(faces: LandmarkSet, seed: int) -> dict[str, np.ndarray]:
     """Neutral faces (N, P, 3) by the way in which those of the test persons were chosen; the others have their own.
 
-    CALMEST only where the tracker was asked. seed: of what is drawn.
+    Of CALMEST those who were asked. seed: of what is drawn.
     """
     rng, own = np.random.default_rng(seed), faces.shapes[faces.neutral]
     average = own[faces.part("train")].mean(axis=0)
@@ -35,9 +37,8 @@ def stand_ins(faces: LandmarkSet, seed: int) -> dict[str, np.ndarray]:
         MEAN: lambda rows: faces.shapes[rows].mean(axis=0),
         AVERAGE: lambda rows: average,
     }
-    away = faces.away
-    if away is not None:
-        ways[CALMEST] = lambda rows: _medoid(faces, rows[np.argsort(away[rows], kind="stable")[:KEPT]])
+    for who, away in faces.away.items():
+        ways[CALMEST[who]] = partial(_calmest, faces, away)
     return {GIVEN: own, **{way: _replaced(faces, own, choose) for way, choose in ways.items()}}
 
 
@@ -48,6 +49,12 @@ def _replaced(faces: LandmarkSet, own: np.ndarray, choose: Callable[[np.ndarray]
         rows = np.flatnonzero(faces.subject == person)
         neutral[rows] = choose(rows)
     return neutral
+
+
+def _calmest(faces: LandmarkSet, away: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(P, 3): the medoid of the calmest of rows by away (N,), as far as that is told of any."""
+    told = rows[np.isfinite(away[rows])] if np.isfinite(away[rows]).any() else rows
+    return _medoid(faces, told[np.argsort(away[told], kind="stable")[:KEPT]])
 
 
 def _medoid(faces: LandmarkSet, rows: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from train.landmarks.data import LandmarkSet
 from train.landmarks.scoring.config import LESS, NONE, PCA
 from train.landmarks.scoring.measures import components, fitted_svm, satisfied
 from train.landmarks.scoring.neutrals import stand_ins
+from train.landmarks.scoring.published import ACCURACY, TRIPLETS
 from train.landmarks.scoring.trained import Coded, Repetition, coded, codes_of, open_model
 from train.landmarks.triplets import Triplets
 
@@ -32,12 +33,11 @@ class Score:
     nats: float | None = None
     active: float | None = None
     """Dimensions in use."""
-    beside: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """Accuracy and satisfied triplets by the way in which the test persons' neutral faces were chosen; empty for what
-    reads none."""
+    by_neutral: dict[str, dict[str, float]] = field(default_factory=dict)
+    """ACCURACY and TRIPLETS by the way in which the test persons' neutral faces were chosen; empty for what reads
+    none."""
 
 
-NOTHING: Mapping[str, np.ndarray] = {}
 Scores = dict[str, Score]
 """By row."""
 Measure = Callable[[Score], float]
@@ -58,13 +58,18 @@ def of_group(name: str) -> Measure:
     return lambda score: score.by_group[name]
 
 
+def beside(way: str, name: str) -> Measure:
+    """ACCURACY or TRIPLETS beside neutral faces that were chosen in this way."""
+    return lambda score: score.by_neutral[way][name]
+
+
 def score_rows(repetition: Repetition) -> Scores:
     """Of the landmarks, their principal components, and every trained model, on the same test triplets."""
     faces, asked = repetition.faces, repetition.triplets["test"]
     learnt, count = faces.flat[faces.part("train")], repetition.jobs[0].config.model.latent
     others = stand_ins(faces, repetition.jobs[0].config.seed)
-    rows = {NONE: _score(faces, faces.flat, asked)}
-    rows[PCA] = _score(faces, components(learnt, faces.flat, count), asked)
+    rows = {NONE: _score(faces, faces.flat, asked, {})}
+    rows[PCA] = _score(faces, components(learnt, faces.flat, count), asked, {})
     less = {way: _less(faces, neutral) for way, neutral in others.items()}
     rows[LESS] = _score(faces, _less(faces, faces.shapes[faces.neutral]), asked, less)
     for job in repetition.jobs:
@@ -80,21 +85,19 @@ def _less(faces: LandmarkSet, neutral: np.ndarray) -> np.ndarray:
     return (faces.shapes - neutral).reshape(len(faces.shapes), -1)
 
 
-def _score(
-    faces: LandmarkSet, z: np.ndarray, asked: Triplets, others: Mapping[str, np.ndarray] = NOTHING, **fit: float
-) -> Score:
+def _score(faces: LandmarkSet, z: np.ndarray, asked: Triplets, others: Mapping[str, np.ndarray], **fit: float) -> Score:
     """Of codes z (N, K), and of `others` (N, K), which differ from them in the test persons' alone, by their names."""
     test = faces.part("test")
     svm, penalty = fitted_svm(z, faces.expression, faces.part("train"), faces.part("validation"))
 
-    def shares(codes: np.ndarray) -> tuple[float, float]:
+    def shares(codes: np.ndarray) -> dict[str, float]:
         right = svm.score(codes[test], faces.expression[test])
-        return float(right), float(satisfied(codes, asked.rows).mean())
+        return {ACCURACY: float(right), TRIPLETS: float(satisfied(codes, asked.rows).mean())}
 
     held, groups = satisfied(z, asked.rows), groups_of(faces.expression, asked)
     by_group = {name: float(held[groups == name].mean()) for name in dict.fromkeys(sorted(groups.tolist()))}
-    right, share = shares(z)
-    return Score(right, penalty, share, by_group, **fit, beside={way: shares(codes) for way, codes in others.items()})
+    own, by_neutral = shares(z), {way: shares(codes) for way, codes in others.items()}
+    return Score(own[ACCURACY], penalty, own[TRIPLETS], by_group, **fit, by_neutral=by_neutral)
 
 
 def groups_of(expression: np.ndarray, asked: Triplets) -> np.ndarray:

@@ -12,8 +12,7 @@ from tqdm import tqdm
 from nets.files import write_whole
 from tracker.errors import UsageError
 from train.command import add_figures
-from train.landmarks.data import LandmarkSet
-from train.landmarks.found import FILE
+from train.landmarks.data import TRACKER, LandmarkSet
 from train.landmarks.loaders import read_landmarks
 from train.landmarks.scoring.config import NONE, Options
 from train.landmarks.scoring.scores import Measure, Scores, score_rows
@@ -58,6 +57,11 @@ class Study:
         """Of the first seed."""
         return self.repetitions[kind][0].faces
 
+    @property
+    def asked_the_tracker(self) -> bool:
+        """Whether it said how calm the found faces are; True where none were found."""
+        return "found" not in self.repetitions or TRACKER in self.faces("found").away
+
     def job(self, kind: str, row: str) -> Job:
         """The training of a row by the first seed."""
         return next(job for job in self.repetitions[kind][0].jobs if job.row == row)
@@ -93,8 +97,8 @@ def _note(repetition: Repetition, scores: Scores) -> None:
 
 def _repetition(options: Options, kind: str, seed: int) -> Repetition:
     jobs = jobs_of(options, kind, seed)
-    config, kept = jobs[0].config, options.found or options.out / FILE
-    faces = read_landmarks(options.data, kept if kind == "found" else None, config.jitter, seed)
+    config = jobs[0].config
+    faces = read_landmarks(options.data, options.found_file if kind == "found" else None, config.jitter, seed)
     if options.triplets is not None:
         return Repetition(faces, read_triplets(options.triplets, faces), jobs)
     return Repetition(faces, artificial(faces, config.triplets.counts, seed), jobs)

@@ -3,7 +3,7 @@
 from train.landmarks.scoring.config import KINDS, LESS, M1, M2, ROWS, TRAINED
 from train.landmarks.scoring.neutrals import WAYS
 from train.landmarks.scoring.published import ACCURACY, POSED, TRIPLETS
-from train.landmarks.scoring.scores import Measure, accuracy, of_group, triplets
+from train.landmarks.scoring.scores import Measure, accuracy, beside, of_group, triplets
 from train.landmarks.scoring.seeds import over_seeds
 from train.landmarks.scoring.study import Study
 from train.scoring.figures import Figure
@@ -66,18 +66,15 @@ def _codes(study: Study, kind: str) -> Table:
 
 def _neutral(study: Study, kind: str) -> Table:
     """Of what reads a neutral face: accuracy and triplets beside other faces in its place."""
-    known = study.scores[kind][0][M2].beside
-    columns = {f"{row}, {name}": (row, i) for i, name in enumerate((ACCURACY, TRIPLETS)) for row in (LESS, M1, M2)}
+    known = study.scores[kind][0][M2].by_neutral
+    columns = {f"{row}, {name}": (row, name) for name in (ACCURACY, TRIPLETS) for row in (LESS, M1, M2)}
     rows = {
-        way: [study.figure(kind, row, beside(way, i)) for row, i in columns.values()] for way in WAYS if way in known
+        way: [study.figure(kind, row, beside(way, name)) for row, name in columns.values()]
+        for way in WAYS
+        if way in known
     }
     told = "; ".join(f"{way}: {WAYS[way]}" for way in rows)
     return Table(f"What the neutral face is worth, {KINDS[kind]}", tuple(columns), rows, f"{IN_PLACE} {told}.")
-
-
-def beside(way: str, which: int) -> Measure:
-    """The accuracy (0) or the satisfied triplets (1) beside neutral faces that were chosen in this way."""
-    return lambda score: score.beside[way][which]
 
 
 def _price(study: Study) -> Table:
