@@ -429,6 +429,17 @@ def test_a_face_seen_badly_does_not_say_how_calm_it_is(tmp_path: Path, portrait:
     assert np.isfinite(seen.points).all() and np.isnan(seen.affect).all()
 
 
+def test_a_file_of_another_model_has_no_say_in_what_is_calm(folder: Path, found: Path, tmp_path: Path) -> None:
+    with np.load(found) as archive:
+        held = {name: archive[name] for name in archive.files if name != "model"}
+    earlier, out = tmp_path / "earlier.npz", tmp_path / "out"
+    earlier.write_bytes(packed(**held))
+    done = evaluate(folder, out, "--landmarks", "found", "--found", earlier, "--seeds", 1)
+    assert done.exit_code == 0 and f"{earlier} is not of the model that ships now: without it, all is" in done.stderr
+    rows = json.loads((out / "report.json").read_text(encoding="utf-8"))["tables"]["found: neutral"]["rows"]
+    assert set(rows) == set(WAYS) - {CALMEST[TRACKER]}
+
+
 def spoil(file: Path) -> None:
     file.write_bytes(b"PK\x03\x04 no archive")
 
