@@ -1,5 +1,7 @@
 """The compiled kernels against their numpy twins."""
 
+from itertools import pairwise
+
 import cv2
 import numba
 import numpy as np
@@ -21,6 +23,7 @@ from tracker.kernels import (
     mean_distance,
     nearest_rotation,
     nearest_rows,
+    perceptron,
     products,
     read_window,
     read_windows,
@@ -197,6 +200,18 @@ def test_elu_is_torchs() -> None:
     expected = torch.nn.functional.elu(torch.from_numpy(values)).numpy()
     elu(values)
     np.testing.assert_allclose(values, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("widths", [(9, 4), (9, 7, 4), (9, 20, 7, 4)])
+def test_a_perceptron_is_torchs(widths: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    layers = tuple((float32(rng, k, m), float32(rng, m)) for k, m in pairwise(widths))
+    values = float32(rng, 5, 9)
+    expected = torch.from_numpy(values)
+    for place, (weights, bias) in enumerate(layers):
+        expected = torch.nn.functional.elu(expected) if place else expected
+        expected = expected @ torch.from_numpy(weights) + torch.from_numpy(bias)
+    np.testing.assert_allclose(perceptron(values, layers), expected.numpy(), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [2, 4, 6])

@@ -24,7 +24,7 @@ from tracker import open_source
 from tracker.cli import main
 from tracker.config import DEFAULT_MODEL, LiveConfig, OutputConfig, TrackerConfig
 from tracker.engine import Engine, track
-from tracker.errors import CheckpointError, SourceError, UsageError
+from tracker.errors import CheckpointError, DataError, SourceError, UsageError
 from tracker.faces.neutral import EVERY_S, KEPT, CalmFaces
 from tracker.faces.shape import MEDIAPIPE_83, MEDIAPIPE_468, medoid, normalised
 from tracker.landmark_codes import LandmarkCoder, LandmarkCodes
@@ -172,6 +172,19 @@ def test_a_given_one_is_used_from_the_first_frame(m1: Path) -> None:
     of_another = LandmarkCodes(m1)
     of_another.given = {1: shapes[4]}
     assert np.isnan(read_all(of_another, faces)[0]).all()
+
+
+def test_a_face_alone_is_straightened_as_many_are(m1: Path) -> None:
+    codes, faces = LandmarkCodes(m1), faces_over_time(3)
+    for face in faces:
+        np.testing.assert_array_equal(codes._shape(face.landmarks), codes.shapes(face.landmarks))
+        assert (
+            codes._shape(face.landmarks) == normalised(face.landmarks[list(MEDIAPIPE_83.mediapipe)], MEDIAPIPE_83)
+        ).all()
+    broken = faces[0].landmarks.copy()
+    broken[MEDIAPIPE_83.mediapipe[7], 1] = np.nan
+    with pytest.raises(DataError, match="landmarks with NaN in 1 of 1 faces, the first is number 0"):
+        codes.read(replace(faces[0], landmarks=broken), 0.0, 0.1)
 
 
 def test_a_plain_one_reads_none(tmp_path: Path) -> None:

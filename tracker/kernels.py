@@ -177,6 +177,18 @@ def elu(values: np.ndarray) -> None:
 
 
 @compiled
+def perceptron(values: np.ndarray, layers: tuple) -> np.ndarray:
+    """The answer (B, m) of layers, each of weights (k, m) and a bias (m,), to values (B, k); ELU in between; float32."""
+    weights, bias = layers[0]
+    answer = affine(values, weights, bias)
+    for k in range(1, len(layers)):
+        elu(answer)
+        weights, bias = layers[k]
+        answer = affine(answer, weights, bias)
+    return answer
+
+
+@compiled
 def leading_vector(matrix: np.ndarray) -> np.ndarray:
     """(n,): the eigenvector with the largest eigenvalue of a symmetric matrix (n, n) float64, by Jacobi's rotations."""
     size, nothing = matrix.shape[0], NOTHING * np.abs(matrix).max()
@@ -267,3 +279,13 @@ def straightened(faces: np.ndarray, aim: np.ndarray, eyes: np.ndarray) -> np.nda
                     total += rotation[n, m] * (points[k, m] - middle[m])
                 answer[b, k, n] = total * scale
     return answer
+
+
+@compiled
+def straightened_part(mesh: np.ndarray, points: np.ndarray, aim: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+    """straightened() of the points (P,) int64 of one mesh (L, 3): (P, 3) float32."""
+    face = np.empty((1, points.shape[0], 3), mesh.dtype)
+    for k in range(points.shape[0]):
+        for n in range(3):
+            face[0, k, n] = mesh[points[k], n]
+    return straightened(face, aim, eyes)[0]

@@ -12,11 +12,15 @@ from nets.landmark_vae import LandmarkVae, Layer, mean_layers
 from tracker.errors import CheckpointError
 from tracker.faces.neutral import KEPT, CalmFaces
 from tracker.faces.shape import LAYOUTS, Layout, medoid, normalised
-from tracker.kernels import affine, elu
+from tracker.kernels import affine, perceptron, straightened_part
 from tracker.types import Face
 
 Neutrals = dict[int | None, np.ndarray]
 """Shapes (P, 3) by the face's id; None: everybody's."""
+Layers = tuple[tuple[np.ndarray, np.ndarray], ...]
+"""Weights (k, m) and bias (m,) of each, as the kernel takes them."""
+MESH = 478
+"""Points of a mesh with irises."""
 
 
 class LandmarkCoder:
@@ -27,25 +31,23 @@ class LandmarkCoder:
 
     def __init__(self, layers: Sequence[Layer], average: np.ndarray) -> None:
         """average (3 P,), that of the training faces, is subtracted: here once for all, from the first layer's bias."""
-        first, *self._others = layers
+        first, *others = layers
+        self._others: Layers = tuple((layer.weight, layer.bias) for layer in others)
         self._average = average[None]
         self._of_face, self._of_neutral = map(np.ascontiguousarray, np.split(first.weight, [len(average)]))
         self._bias = affine(-self._average, self._of_face, first.bias)[0]
-        self.code(self._average, self._bias)  # so that no frame has to wait for the kernels
+        self.code(self._average, self.beside(None))  # so that no frame has to wait for the kernels
 
-    def beside(self, neutral: np.ndarray | None) -> np.ndarray:
-        """The first layer's bias beside a neutral shape (P, 3); None for a model that reads none."""
-        if neutral is None:
-            return self._bias
-        return affine(neutral.reshape(1, -1) - self._average, self._of_neutral, self._bias)[0]
+    def beside(self, neutral: np.ndarray | None) -> Layers:
+        """What reads a face beside a neutral shape (P, 3); None for a model that reads none."""
+        bias = self._bias
+        if neutral is not None:
+            bias = affine(neutral.reshape(1, -1) - self._average, self._of_neutral, bias)[0]
+        return ((self._of_face, bias), *self._others)
 
-    def code(self, shape: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    def code(self, shape: np.ndarray, layers: Layers) -> np.ndarray:
         """(K,) float32 of a normalised shape (P, 3)."""
-        values = affine(shape.reshape(1, -1), self._of_face, bias)
-        for layer in self._others:
-            elu(values)
-            values = affine(values, *layer)
-        return values[0]
+        return perceptron(shape.reshape(1, -1), layers)[0]
 
 
 class FaceMemory:
@@ -55,7 +57,7 @@ class FaceMemory:
         self.calm = CalmFaces()
         self.neutral: np.ndarray | None = None
         """(P, 3): that of the newest frame."""
-        self.bias: np.ndarray | None = None
+        self.layers: Layers = ()
         """LandmarkCoder.beside() of it."""
 
 
@@ -80,21 +82,25 @@ class LandmarkCodes:
         self._coder = LandmarkCoder(mean_layers(network), network.average.numpy())
         self._points = np.array(self.layout.mediapipe)
         self._unknown = np.full(network.config.latent, np.nan, np.float32)
+        self._alone = self._coder.beside(None)
+        self._shape(
+            np.random.default_rng(0).random((MESH, 3), np.float32)
+        )  # so that no frame has to wait for the kernel
 
     def read(self, face: Face, time: float, away: float | None) -> np.ndarray:
         """(K,) float32, NaN while the neutral face is unknown; away: how far from calm it is, None: not to be told."""
-        shape = self.shapes(face.landmarks)
+        shape = self._shape(face.landmarks)
         if not self._conditional:
-            return self._coder.code(shape, self._coder.beside(None))
+            return self._coder.code(shape, self._alone)
         memory = self._memory(face.track_id)
         if away is not None:
             memory.calm.add(shape, time, away)
         neutral = self._neutral(face.track_id, memory)
         if neutral is None:
             return self._unknown
-        if memory.bias is None or neutral is not memory.neutral:
-            memory.neutral, memory.bias = neutral, self._coder.beside(neutral)
-        return self._coder.code(shape, memory.bias)
+        if neutral is not memory.neutral:
+            memory.neutral, memory.layers = neutral, self._coder.beside(neutral)
+        return self._coder.code(shape, memory.layers)
 
     def shapes(self, landmarks: np.ndarray) -> np.ndarray:
         """Landmarks (..., 468 or 478, 3) of the mesh, pixels, to normalised shapes (..., P, 3)."""
@@ -125,6 +131,11 @@ class LandmarkCodes:
         everybody = self.given.get(None)
         told = {} if everybody is None else {"neutral": {"sha256": digest(everybody)}}
         return {"landmark_model": self.card.brief(), **told}
+
+    def _shape(self, landmarks: np.ndarray) -> np.ndarray:
+        """shapes() of one face, by one kernel."""
+        shape = straightened_part(landmarks, self._points, self.layout.aim, self.layout.eyes)
+        return shape if shape[0, 0] == shape[0, 0] else self.shapes(landmarks)  # which says why it is NaN
 
     def _memory(self, track_id: int | None) -> FaceMemory:
         return self._memories.setdefault(None if self._single else track_id, FaceMemory())
