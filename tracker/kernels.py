@@ -178,7 +178,10 @@ def elu(values: np.ndarray) -> None:
 
 @compiled
 def perceptron(values: np.ndarray, layers: tuple) -> np.ndarray:
-    """The answer (B, m) of layers, each of weights (k, m) and a bias (m,), to values (B, k); ELU in between; float32."""
+    """The answer (B, m) of layers, each of weights (k, m) and a bias (m,), to values (B, k), with ELU between them.
+
+    All are float32.
+    """
     weights, bias = layers[0]
     answer = affine(values, weights, bias)
     for k in range(1, len(layers)):
