@@ -325,7 +325,14 @@ def test_info_of_a_checkpoint(model: str) -> None:
     assert json.loads(told["crop"])["size"] == 64 and len(told["sha256"]) == 64
 
 
-@pytest.mark.parametrize("name", ["missing.mp4", "missing.safetensors", "nosuch"])
+def test_info_of_what_ships() -> None:
+    told = facts(run("info", "anclaf-compact-S-8").output)
+    assert (told["name"], told["kind"]) == ("anclaf-compact-S-8", "anclaf")
+    base = facts(run("info", "anclaf-compact").output)
+    assert json.loads(told["base"]) == {"name": "anclaf-compact", "sha256": base["sha256"]} and "base" not in base
+
+
+@pytest.mark.parametrize("name", ["missing.mp4", "missing.safetensors", "nosuch", "no-such"])
 def test_info_of_nothing_is_one_plain_line(name: str) -> None:
     result = run("info", name)
     assert result.exit_code == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.commands.models import model_card
+from tracker.commands.models import checked, model_card
 from tracker.commands.tables import table
 
 CHECKPOINT_SUFFIX = ".safetensors"
@@ -20,14 +20,22 @@ def info(file: str) -> None:
 
     FILE is a video, a folder or glob of pictures, a .safetensors file, or the name of a model that ships.
     """
-    is_model = file.endswith(CHECKPOINT_SUFFIX) or not (Path(file).exists() or set(file) & set("*?[-/\\."))
-    facts = checkpoint_facts(file) if is_model else source_facts(file)
+    facts = checkpoint_facts(file) if names_model(file) else source_facts(file)
     click.echo("\n".join(table([(name, _told(value)) for name, value in facts.items()])))
 
 
+def names_model(file: str) -> bool:
+    """Whether it is a checkpoint, or the bare name of one: no path, glob, address or standard input."""
+    bare = file != "-" and not set(file) & set("*?[/\\.:")
+    return file.endswith(CHECKPOINT_SUFFIX) or (bare and not Path(file).exists())
+
+
 def checkpoint_facts(model: str) -> dict[str, Any]:
-    """The fields of a model card, by name."""
-    return asdict(model_card(model))
+    """The fields of a model card, by name, and what the checkpoint must lie beside."""
+    from nets.checkpoint import base_of, find
+
+    facts, base = asdict(model_card(model)), checked(base_of, checked(find, model))
+    return facts | ({"base": base._asdict()} if base else {})
 
 
 def source_facts(uri: str) -> dict[str, Any]:
