@@ -114,22 +114,6 @@ def save_weights(path: Path | str, tensors: dict[str, Tensor], card: ModelCard, 
     return card
 
 
-def without(tensors: dict[str, Tensor], base: Path) -> tuple[dict[str, Tensor], Base]:
-    """Those of a model's weights that the whole checkpoint at base has not alike, and what base is.
-
-    Raises CheckpointFault where less than half of base's are alike, or it has some by names that the model has not.
-    """
-    known, card = read_weights(base)
-    alike = {name for name in known.keys() & tensors.keys() if _same(known[name], tensors[name])}
-    both, every = (sum(known[name].numel() for name in names) for names in (alike, known))
-    if 2 * both < every or not known.keys() <= tensors.keys():
-        raise CheckpointFault(
-            f"it has {both:,} of the {every:,} weights of {base}; expected models of one training, "
-            "which share an encoder"
-        )
-    return {name: value for name, value in tensors.items() if name not in alike}, Base(base.stem, card.sha256)
-
-
 def write_card(path: Path | str, card: ModelCard) -> None:
     """Write (again) the card beside the checkpoint at path."""
     write_whole(Path(path).with_suffix(".json"), json.dumps(asdict(card), indent=2) + "\n")
@@ -228,10 +212,6 @@ def _build(path: Path, card: ModelCard) -> nn.Module:
         return KINDS[card.kind](card.config)
     except (TypeError, KeyError, ValueError) as error:
         raise CheckpointFault(f"{path}: the card's config is not one of {card.kind!r}: {_first_line(error)}") from error
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    return a.dtype == b.dtype and torch.equal(a, b)
 
 
 def _other_weights(path: Path, error: Exception) -> CheckpointFault:

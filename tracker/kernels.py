@@ -263,14 +263,15 @@ def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def straightened(faces: np.ndarray, aim: np.ndarray, eyes: np.ndarray) -> np.ndarray:
-    """Points (B, P, 3), each face turned nearest to aim (P, 3), between the eyes 0, the eyes 1 apart: float32.
+def straightened(faces: np.ndarray, picks: np.ndarray, aim: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+    """Of faces (B, L, 3) the points picks (P,) int64, each face turned nearest to aim (P, 3): (B, P, 3) float32.
 
-    eyes (P, 2): what makes the right and the left one of the points. NaN where both are at one place.
+    Between the eyes is 0, the eyes are 1 apart. eyes (P, 2): what makes the right and the left one of the points. NaN
+    where both are at one place.
     """
-    answer = np.empty(faces.shape, np.float32)
+    answer = np.empty((faces.shape[0], picks.shape[0], 3), np.float32)
     for b in range(faces.shape[0]):
-        points = faces[b]
+        points = faces[b][picks]
         rotation, ends = nearest_rotation(products(points, aim)), products(eyes, points)
         middle, across = 0.5 * (ends[0] + ends[1]), ends[1] - ends[0]
         apart = math.sqrt(across[0] ** 2 + across[1] ** 2 + across[2] ** 2)
@@ -282,13 +283,3 @@ def straightened(faces: np.ndarray, aim: np.ndarray, eyes: np.ndarray) -> np.nda
                     total += rotation[n, m] * (points[k, m] - middle[m])
                 answer[b, k, n] = total * scale
     return answer
-
-
-@compiled
-def straightened_part(mesh: np.ndarray, points: np.ndarray, aim: np.ndarray, eyes: np.ndarray) -> np.ndarray:
-    """straightened() of the points (P,) int64 of one mesh (L, 3): (P, 3) float32."""
-    face = np.empty((1, points.shape[0], 3), mesh.dtype)
-    for k in range(points.shape[0]):
-        for n in range(3):
-            face[0, k, n] = mesh[points[k], n]
-    return straightened(face, aim, eyes)[0]

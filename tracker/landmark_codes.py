@@ -12,7 +12,7 @@ from nets.landmark_vae import LandmarkVae, Layer, mean_layers
 from tracker.errors import CheckpointError
 from tracker.faces.neutral import KEPT, CalmFaces
 from tracker.faces.shape import LAYOUTS, Layout, medoid, normalised
-from tracker.kernels import affine, perceptron, straightened_part
+from tracker.kernels import affine, perceptron, straightened
 from tracker.types import Face
 
 Neutrals = dict[int | None, np.ndarray]
@@ -83,9 +83,8 @@ class LandmarkCodes:
         self._points = np.array(self.layout.mediapipe)
         self._unknown = np.full(network.config.latent, np.nan, np.float32)
         self._alone = self._coder.beside(None)
-        self._shape(
-            np.random.default_rng(0).random((MESH, 3), np.float32)
-        )  # so that no frame has to wait for the kernel
+        # so that no frame has to wait for the kernel
+        self._shape(np.random.default_rng(0).random((MESH, 3), np.float32))
 
     def read(self, face: Face, time: float, away: float | None) -> np.ndarray:
         """(K,) float32, NaN while the neutral face is unknown; away: how far from calm it is, None: not to be told."""
@@ -134,7 +133,7 @@ class LandmarkCodes:
 
     def _shape(self, landmarks: np.ndarray) -> np.ndarray:
         """shapes() of one face, by one kernel."""
-        shape = straightened_part(landmarks, self._points, self.layout.aim, self.layout.eyes)
+        shape = straightened(landmarks[None], self._points, self.layout.aim, self.layout.eyes)[0]
         return shape if shape[0, 0] == shape[0, 0] else self.shapes(landmarks)  # which says why it is NaN
 
     def _memory(self, track_id: int | None) -> FaceMemory:

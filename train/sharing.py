@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
-from nets.checkpoint import CheckpointFault, ModelCard, find, read_weights, save_weights, without
+from nets.checkpoint import Base, CheckpointFault, find, read_weights, save_weights
 from tracker.errors import CheckpointError, UsageError
 from train.preparing.blocks import writing
 from train.quadrant_head import THEN
@@ -19,31 +20,40 @@ STEP = "affect train share"
 def share_models(base: str, models: Sequence[str], out: Path) -> list[Path]:
     """Write OUT/NAME.safetensors of all, with their cards; returns the paths.
 
-    Raises UsageError for two files of one name, and CheckpointError for what is no checkpoint or does not share base's
-    encoder; base is then written, and the models before it. SinkError where OUT cannot be written.
+    Raises UsageError for two files of one name, CheckpointError for what is no checkpoint or does not share base's
+    encoder, before anything is written; SinkError where OUT cannot be written.
     """
     try:
         sources = [find(each) for each in (base, *models)]
-        if len({source.name for source in sources}) < len(sources):
-            raise UsageError(
-                f"{', '.join(map(str, sources))}: expected files of different names, since all go into {out}"
-            )
         (whole, card), *others = [read_weights(source) for source in sources]
-        with writing(out):
-            save_weights(first := out / sources[0].name, whole, card)
-            for source, (tensors, card) in zip(sources[1:], others, strict=True):
-                _share(source, tensors, card, first)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
-    return [out / source.name for source in sources]
+    if len({source.name for source in sources}) < len(sources):
+        raise UsageError(f"{', '.join(map(str, sources))}: expected files of different names, since all go into {out}")
+    first, *further = [out / source.name for source in sources]
+    parts = [without(tensors, whole, source) for (tensors, _), source in zip(others, sources[1:], strict=True)]
+    with writing(out):
+        known = Base(first.stem, save_weights(first, whole, card).sha256)
+        for path, own, (_, card) in zip(further, parts, others, strict=True):
+            step = f"{THEN}{STEP} {first.stem} {path.stem}"
+            save_weights(path, own, replace(card, command=card.command.removesuffix(step) + step), known)
+    return [first, *further]
 
 
-def _share(source: Path, tensors: dict[str, Tensor], card: ModelCard, base: Path) -> None:
-    """Write a model, whose weights and card were read from source, beside base."""
-    try:
-        own, told = without(tensors, base)
-    except CheckpointFault as error:
-        raise CheckpointFault(f"{source}: {error}") from error
-    step = f"{THEN}{STEP} {told.name} {source.stem}"
-    command = card.command.removesuffix(step) + step
-    save_weights(base.with_name(source.name), own, replace(card, command=command), told)
+def without(tensors: dict[str, Tensor], base: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
+    """Those of a model's weights that base has not alike; source: where the model was read, for messages.
+
+    Raises CheckpointError where less than half of base's are alike, or it has some by names that the model has not.
+    """
+    alike = {name for name in base.keys() & tensors.keys() if _same(base[name], tensors[name])}
+    both, every = (sum(base[name].numel() for name in names) for names in (alike, base))
+    if 2 * both < every or not base.keys() <= tensors.keys():
+        raise CheckpointError(
+            f"{source} has {both:,} of the base's {every:,} weights; expected models of one training, which share an "
+            "encoder"
+        )
+    return {name: value for name, value in tensors.items() if name not in alike}
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and torch.equal(a, b)

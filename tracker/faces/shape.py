@@ -86,7 +86,7 @@ def normalised(points: np.ndarray, layout: Layout) -> np.ndarray:
     if points.shape[-2:] != (layout.points, 3):
         raise DataError(f"landmarks of shape {points.shape}; expected (..., {layout.points}, 3) as {layout.name} has")
     faces = np.ascontiguousarray(points).reshape(-1, layout.points, 3)
-    shapes = straightened(faces, layout.aim, layout.eyes)
+    shapes = straightened(faces, np.arange(layout.points), layout.aim, layout.eyes)
     if np.isnan(shapes[:, 0, 0]).any():  # what is not finite in one point is so in all
         raise DataError(_why_no_shape(faces, layout))
     return shapes.reshape(points.shape)

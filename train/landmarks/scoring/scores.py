@@ -8,7 +8,7 @@ import numpy as np
 from train.landmarks.data import LandmarkSet
 from train.landmarks.scoring.config import LESS, NONE, PCA
 from train.landmarks.scoring.measures import components, fitted_svm, satisfied
-from train.landmarks.scoring.neutrals import stand_ins
+from train.landmarks.scoring.neutrals import GIVEN, stand_ins
 from train.landmarks.scoring.published import ACCURACY, TRIPLETS
 from train.landmarks.scoring.trained import Coded, Repetition, coded, codes_of, open_model
 from train.landmarks.triplets import Triplets
@@ -71,7 +71,7 @@ def score_rows(repetition: Repetition) -> Scores:
     rows = {NONE: _score(faces, faces.flat, asked, {})}
     rows[PCA] = _score(faces, components(learnt, faces.flat, count), asked, {})
     less = {way: _less(faces, neutral) for way, neutral in others.items()}
-    rows[LESS] = _score(faces, _less(faces, faces.shapes[faces.neutral]), asked, less)
+    rows[LESS] = _score(faces, less[GIVEN], asked, less)
     for job in repetition.jobs:
         model = open_model(job.path)
         known, told = coded(model, faces), others if model.config.conditional else {}
