@@ -10,7 +10,7 @@ from nets.anclaf.combiner import Combiner, CombinerEncoder, Recurrence, Score
 from nets.anclaf.discriminator import QUADRANTS, Discriminator, latent_head
 from nets.anclaf.generator import Generator
 from nets.anclaf.layers import Norm
-from nets.network import Network
+from nets.network import Answer, Network
 
 
 @dataclass(frozen=True)
@@ -138,12 +138,12 @@ class Anclaf(Network):
         feature, affect = self.combiner(self._zq(latent, logits.detach()))
         return Encoding(reconstruction, realness, verdict, logits, feature, affect)
 
-    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(self, crops: Tensor) -> Answer:
         """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
         latent = self.generator.encoder(self.scale(crops))
         logits = self.quadrant_logits(latent)
         feature, affect = self.combiner(self._zq(latent, logits))
-        return feature, torch.softmax(logits, dim=1), affect
+        return Answer(feature, torch.softmax(logits, dim=1), affect)
 
     def quadrant_logits(self, latent: Tensor) -> Tensor:
         """Q's logits (B, 4) of Z (B, 4 width, S/4, S/4): by the head where there is one, else by D."""
