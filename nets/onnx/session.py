@@ -52,6 +52,8 @@ class OnnxEncoder:
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        if (count := len(self.session.get_outputs())) != len(answers):
+            raise OnnxFault(f"the encoder's file has {count} outputs; expected {', '.join(answers)}")
 
     def __call__(self, crops: np.ndarray) -> Answer:
         """Any number of crops at once."""
@@ -135,6 +137,8 @@ def _opened(
 ) -> OnnxEncoder:
     try:
         return OnnxEncoder(file, threads, name, answers)
+    except OnnxFault:
+        raise
     except Exception as error:
         raise OnnxFault(f"ONNX Runtime refuses the model: {' '.join(str(error).split())[:200]}") from error
 
