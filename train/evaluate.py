@@ -60,8 +60,13 @@ class Answer:
 
 def predict(runtime: "Runtime", crops: np.ndarray) -> Answer:
     """The model's answer to crops (N, S, S, C) uint8, N > 0; affect is kept within [-1, 1], as the tracker does."""
+    from nets.onnx.session import OnnxFault
+
     starts = tqdm(range(0, len(crops), BATCH), "encoding", unit="batch", leave=False)
-    batches = [runtime.encode(crops[start : start + BATCH]) for start in starts]
+    try:
+        batches = [runtime.encode(crops[start : start + BATCH]) for start in starts]
+    except OnnxFault as fault:
+        raise CheckpointError(f"the model {runtime.card.name} cannot be used: {fault}") from fault
     quadrant, affect = (np.concatenate([getattr(each, name) for each in batches]) for name in ("quadrant", "affect"))
     return Answer(affect.clip(-1, 1), quadrant.argmax(axis=1))
 
@@ -221,7 +226,9 @@ def _options(command: Any) -> Any:
     """The options that both commands have."""
     default = default_of(BatchConfig, "model")
     command = click.option("--json", "file", type=Path, help="Write every figure to this file.")(command)
-    return click.option("--model", default=default, show_default=True, help="A name or a .safetensors file.")(command)
+    return click.option("--model", default=default, show_default=True, help="A name or a .safetensors or .onnx file.")(
+        command
+    )
 
 
 class EvaluateGroup(click.Group):
