@@ -147,6 +147,10 @@ def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     """All weights of a checkpoint as they are stored, its base's among them, and its card. Raises CheckpointFault."""
+    if path.suffix == own.SUFFIX:
+        raise CheckpointFault(
+            f"{path} is an encoder brought along, whose weights are its own; expected a .safetensors file"
+        )
     card = read_card(path)
     payload = path.read_bytes()
     digest = hashlib.sha256(payload).hexdigest()

@@ -17,9 +17,10 @@ from sequence_sets import columns_of, write_set
 
 from nets.checkpoint import CheckpointFault, load, read_card
 from nets.expressions import EXPRESSIONS
+from nets.onnx.encoder import encoder_file
 from nets.onnx.own import OwnEncoder, OwnNetwork
-from nets.onnx.session import OnnxFault
-from nets.runtime import load_runtime
+from nets.onnx.session import OnnxFault, open_session
+from nets.runtime import fold_batch_norms, load_runtime
 from nets.templates import ARCFACE, ARCFACE_PX
 from tracker.cli import main
 from tracker.config import LiveConfig, OutputConfig, TrackerConfig
@@ -398,3 +399,23 @@ def test_a_set_is_prepared_as_it_takes_its_crops(tmp_path: Path) -> None:
     assert template_of(64, "1", None, 8) == Template(margin=8)
     with pytest.raises(CheckpointError, match="no model 'nobody'"):
         template_of(64, "1", "nobody", 8)
+
+
+def test_our_own_encoder_brought_along_gives_our_own_trace(tmp_path: Path, sample_clip: Path) -> None:
+    model, card = load("anclaf-compact")
+    path = tmp_path / "ours.onnx"
+    path.write_bytes(encoder_file(fold_batch_norms(model)))
+    feature, _, two = (each.name for each in open_session(path.read_bytes(), 1).get_outputs())
+    outputs = {"valence": f"{two}[0]", "arousal": f"{two}[1]", "feature": feature}
+    feed = {"size": 64, "channels": 1, "layout": "NHWC", "dtype": "uint8"}
+    path.with_suffix(".json").write_text(json.dumps({"input": feed, "outputs": outputs}))
+    traces = []
+    for name, which in (("ours", path), ("theirs", "anclaf-compact")):
+        options = ("--model", which, "--runtime", "onnx", "--end", "0.5", "-o", tmp_path / name)
+        result = affect("track", sample_clip, *options)
+        assert result.exit_code == 0, result.output
+        with (tmp_path / name / "sample.csv").open(newline="") as file:
+            traces.append([[float(row["valence"]), float(row["arousal_smooth"])] for row in csv.DictReader(file)])
+    np.testing.assert_allclose(*traces, atol=2e-6)
+    assert np.std(traces[0], axis=0).min() > 1e-4
+    assert load_runtime(path).card.name == "ours" and load_runtime(path).card.crop == card.crop

@@ -17,7 +17,7 @@ from receivers import CONTEXT, PATIENCE_S, closed_soon
 from scenes import Teller, WrittenFaces, small_disvae, small_levasa, small_runtime, teller_runtime, two_walkers
 from test_outlets_osc import listening
 from test_outlets_websocket import client_of, heard
-from tracked import context_of, sample_at, tracked, without_face, written
+from tracked import context_of, looking, sample_at, tracked, without_face, written
 
 from nets import checkpoint
 from nets.anclaf import AnclafConfig
@@ -371,3 +371,9 @@ def test_the_plot_has_a_band(tmp_path: Path) -> None:
     assert len({bare, wide, narrow}) == 3
     frames = [frame_at(index) for index in range(30)]
     assert written("plot", tmp_path / "x.png", frames).read_bytes()[1:4] == b"PNG"
+    looked = [
+        replace(frame, samples=tuple(looking(sample, [0.5, 0.5, 0], [0.08, 0.04, 0]) for sample in frame.samples))
+        for frame in frames
+    ]
+    picture = written("attention", tmp_path / "y.png", looked, context_of(window_rate_hz=25.0))
+    assert picture.read_bytes()[1:4] == b"PNG"

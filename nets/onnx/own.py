@@ -32,7 +32,7 @@ class OwnEncoder:
     name = "onnx"
 
     def __init__(self, file: bytes, card: OwnCard, threads: int | None = None) -> None:
-        self.card = card
+        self.card, self.threads = card, threads
         try:
             self._session = open_session(file, threads)
         except OnnxFault:
@@ -211,15 +211,16 @@ class OwnNetwork(Network):
         self.combiner = Behind(None if single else Recurrence(config.feature, config.hidden, attention, config.score))
 
     def opened(self, threads: int | None = None) -> OwnEncoder:
-        """The encoder with so many threads. Raises OnnxFault."""
-        return OwnEncoder(self._file, self.config.own, threads)
+        """The encoder with so many threads (None: ONNX Runtime's choice), opened once. Raises OnnxFault."""
+        if self._encoder is None or self._encoder.threads != threads:
+            self._encoder = OwnEncoder(self._file, self.config.own, threads)
+        return self._encoder
 
     def encode(self, crops: Tensor) -> Answer:
         """What is read off crops (B, C, S, S) of 0 to 255, by ONNX Runtime on the CPU."""
-        if self._encoder is None:
-            self._encoder = self.opened(1)
+        encoder = self._encoder or self.opened(1)
         levels = crops.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        answer = self._encoder(np.ascontiguousarray(levels))
+        answer = encoder(np.ascontiguousarray(levels))
         return Answer(*(None if part is None else torch.from_numpy(part) for part in answer))
 
     def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
