@@ -1,12 +1,13 @@
 """C: affect from ZQ; one frame (Aspandi et al. 2021, Eq. 3), an LSTM over n (Eq. 4), attention (Eq. 5 to 8)."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from nets.anclaf.layers import Norm, Residual, norm_layer
+from nets.network import EXPRESSIONS
 
 Score = Literal["linear", "mlp"]
 
@@ -104,23 +105,72 @@ class Recurrence(nn.Module):
         return torch.cat([feature, context], dim=1), nn.functional.pad(found, (0, weights.shape[1] - found.shape[1]))
 
 
-class Combiner(nn.Module):
-    """ANCLaF (recurrence None), ANCLaF-S-n (lstm) and ANCLaF-SA-n (attention) in one."""
+class Reading(NamedTuple):
+    """What C reads off the feature of a single frame."""
 
-    def __init__(self, encoder: CombinerEncoder, feature: int, recurrence: Recurrence | None) -> None:
+    affect: Tensor
+    """(B, 2): valence and arousal, unbounded."""
+    expression_logits: Tensor | None
+    """(B, 8): of EXPRESSIONS, as if all were as common; None for a C without them."""
+    log_deviation: Tensor | None
+    """(B, 2): logarithm of the standard deviation of valence and arousal; None for a C without them."""
+
+    @property
+    def expressions(self) -> Tensor | None:
+        """(B, 8) probabilities."""
+        return None if self.expression_logits is None else torch.softmax(self.expression_logits, dim=1)
+
+    @property
+    def deviation(self) -> Tensor | None:
+        """(B, 2) standard deviations."""
+        return None if self.log_deviation is None else self.log_deviation.exp()
+
+
+class Combiner(nn.Module):
+    """ANCLaF (recurrence None), ANCLaF-S-n (lstm) and ANCLaF-SA-n (attention) in one.
+
+    Beyond the paper, one with expressions reads affect off them: the mean of their places on the circumplex, weighed by
+    their probabilities, and a linear head adds what they do not tell. One with deviations tells how sure it is.
+    """
+
+    places: Tensor
+    """(8, 2): valence and arousal of each expression."""
+
+    def __init__(
+        self,
+        encoder: CombinerEncoder,
+        feature: int,
+        recurrence: Recurrence | None,
+        expressions: bool = False,
+        temperature: float = 1.0,
+        deviation: bool = False,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = nn.Linear(feature, 2)
+        self.temperature = temperature
+        self.expressions = nn.Linear(feature, len(EXPRESSIONS)) if expressions else None
+        if expressions:
+            self.register_buffer("places", torch.zeros(len(EXPRESSIONS), 2))
+        self.deviation = nn.Linear(feature, 2) if deviation else None
         self.recurrence = recurrence
 
-    def forward(self, zq: Tensor) -> tuple[Tensor, Tensor]:
-        """ZQ (B, planes, s, s) to the frame's feature (B, F) and its affect (B, 2), unbounded."""
+    def forward(self, zq: Tensor) -> tuple[Tensor, Reading]:
+        """ZQ (B, planes, s, s) to the frame's feature (B, F) and what C reads off it."""
         feature = self.encoder(zq)
-        return feature, self.head(feature)
+        return feature, self.read(feature)
+
+    def read(self, feature: Tensor) -> Reading:
+        """What C reads off the feature (B, F) of single frames."""
+        affect, logits = self.head(feature), None
+        if self.expressions is not None:
+            logits = self.expressions(feature)
+            affect = torch.softmax(logits / self.temperature, dim=1) @ self.places.to(affect.dtype) + affect
+        return Reading(affect, logits, None if self.deviation is None else self.deviation(feature))
 
     def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (B, n, F) and valid (B, n) bool to the newest frame's affect (B, 2) and attention (B, n) or None."""
         if self.recurrence is None:
-            return self.head(window[:, -1]), None
+            return self.read(window[:, -1]).affect, None
         affect, attention = self.recurrence(window, valid)
         return affect[:, -1], attention if self.recurrence.attention else None

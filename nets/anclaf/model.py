@@ -6,11 +6,12 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nets.anclaf.combiner import Combiner, CombinerEncoder, Recurrence, Score
+from nets.anclaf.combiner import Combiner, CombinerEncoder, Reading, Recurrence, Score
 from nets.anclaf.discriminator import QUADRANTS, Discriminator, latent_head
+from nets.anclaf.face import LEVELS, FaceGenerator, face_sides
 from nets.anclaf.generator import Generator
 from nets.anclaf.layers import Norm
-from nets.network import Network
+from nets.network import Answer, Network
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class AnclafConfig:
     """3 RGB, 1 grey."""
     scaling: Literal["range", "standard"] = "range"
     """range: 0..255 to [-1, 1]. standard: each crop by its own mean and spread, so that dim light does not matter."""
+    generator: Literal["plain", "face"] = "plain"
+    """plain: G as published. face: its encoder is the first levels of a network that has seen faces."""
+    face_levels: int = 3
+    """Of that network: see nets.anclaf.face.LEVELS."""
     generator_width: int = 16
     generator_blocks: tuple[int, int] = (3, 2)
     """Residual blocks before and after Z."""
@@ -41,6 +46,13 @@ class AnclafConfig:
     combiner_widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
     combiner_norm: Norm = "none"
     combiner_residual: bool = False
+    expressions: bool = False
+    """C tells the probabilities of EXPRESSIONS; its single-frame affect is their mean place on the circumplex, and what
+    a linear head adds to it."""
+    temperature: float = 1.0
+    """Of the probabilities by which that mean is weighed: below 1 it leaves the middle more readily."""
+    deviation: bool = False
+    """C tells how far off its valence and arousal may be."""
     recurrence: Literal["none", "lstm", "attention"] = "none"
     """none: ANCLaF. lstm: ANCLaF-S-n. attention: ANCLaF-SA-n."""
     hidden: int = 512
@@ -50,6 +62,13 @@ class AnclafConfig:
     def feature(self) -> int:
         """Width F of the combiner's feature."""
         return self.combiner_widths[-1]
+
+    @property
+    def latent_shape(self) -> tuple[int, int]:
+        """Planes and side of Z."""
+        if self.generator == "face":
+            return LEVELS[self.face_levels - 1][0], face_sides(self.size, self.face_levels)[-1]
+        return 4 * self.generator_width, self.size // 4
 
     @classmethod
     def compact(cls) -> "AnclafConfig":
@@ -66,6 +85,23 @@ class AnclafConfig:
             combiner_widths=(64, 128, 224),
             combiner_norm="batch",
             combiner_residual=True,
+        )
+
+    @classmethod
+    def face(cls) -> "AnclafConfig":
+        """112 px grey, with the encoder of a network that has seen faces, expressions and deviations."""
+        return cls(
+            size=112,
+            channels=1,
+            generator="face",
+            generator_norm="batch",
+            discriminator_width=24,
+            discriminator_layers=4,
+            combiner_widths=(192, 224),
+            combiner_norm="batch",
+            combiner_residual=True,
+            expressions=True,
+            deviation=True,
         )
 
     @classmethod
@@ -92,8 +128,8 @@ class Encoding(NamedTuple):
     """(B, 4): D's; near certain where it regresses."""
     feature: Tensor
     """(B, F): C's."""
-    affect: Tensor
-    """(B, 2): C's single-frame valence and arousal, unbounded."""
+    reading: Reading
+    """C's: the single frame's valence and arousal, expressions and deviation."""
 
 
 class Anclaf(Network):
@@ -105,18 +141,22 @@ class Anclaf(Network):
         super().__init__()
         c = config
         self.config = c
-        self.generator = Generator(
-            c.channels, c.generator_width, c.generator_blocks, c.generator_norm, c.generator_kernel
-        )
+        self.generator: Generator | FaceGenerator
+        if c.generator == "face":
+            self.generator = FaceGenerator(c.size, c.face_levels, c.generator_norm)
+        else:
+            self.generator = Generator(
+                c.channels, c.generator_width, c.generator_blocks, c.generator_norm, c.generator_kernel
+            )
         outputs = QUADRANTS if c.quadrant == "classify" else 2
         self.discriminator = Discriminator(c.channels, c.discriminator_width, c.discriminator_layers, c.size, outputs)
-        latent = 4 * c.generator_width
-        self.quadrant_head = latent_head(latent, c.size // 4) if c.quadrant_head else None
-        encoder = CombinerEncoder(latent + c.quadrant_planes, c.combiner_widths, c.combiner_norm, c.combiner_residual)
+        planes, side = c.latent_shape
+        self.quadrant_head = latent_head(planes, side) if c.quadrant_head else None
+        encoder = CombinerEncoder(planes + c.quadrant_planes, c.combiner_widths, c.combiner_norm, c.combiner_residual)
         recurrence = None
         if c.recurrence != "none":
             recurrence = Recurrence(c.feature, c.hidden, c.recurrence == "attention", c.score)
-        self.combiner = Combiner(encoder, c.feature, recurrence)
+        self.combiner = Combiner(encoder, c.feature, recurrence, c.expressions, c.temperature, c.deviation)
 
     def scale(self, crops: Tensor) -> Tensor:
         """Crops (B, C, S, S) of grey levels 0 to 255 to the networks' range, [-1, 1]."""
@@ -135,22 +175,22 @@ class Anclaf(Network):
         """What D and C say of G's two answers."""
         realness, verdict = self.discriminator(reconstruction)
         logits = self._named(verdict)
-        feature, affect = self.combiner(self._zq(latent, logits.detach()))
-        return Encoding(reconstruction, realness, verdict, logits, feature, affect)
+        feature, reading = self.combiner(self._zq(latent, logits.detach()))
+        return Encoding(reconstruction, realness, verdict, logits, feature, reading)
 
-    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
+    def encode(self, crops: Tensor) -> Answer:
+        """What the tracker asks of crops (B, C, S, S) of 0 to 255."""
         latent = self.generator.encoder(self.scale(crops))
         logits = self.quadrant_logits(latent)
-        feature, affect = self.combiner(self._zq(latent, logits))
-        return feature, torch.softmax(logits, dim=1), affect
+        feature, reading = self.combiner(self._zq(latent, logits))
+        return Answer(feature, torch.softmax(logits, dim=1), reading.affect, reading.expressions, reading.deviation)
 
     def quadrant_logits(self, latent: Tensor) -> Tensor:
-        """Q's logits (B, 4) of Z (B, 4 width, S/4, S/4): by the head where there is one, else by D."""
+        """Q's logits (B, 4) of Z (B, planes, side, side): by the head where there is one, else by D."""
         return self.judged(latent) if self.quadrant_head is None else self.quadrant_head(latent)
 
     def judged(self, latent: Tensor) -> Tensor:
-        """D's quadrant logits (B, 4) of the picture that G makes of Z (B, 4 width, S/4, S/4)."""
+        """D's quadrant logits (B, 4) of the picture that G makes of Z (B, planes, side, side)."""
         return self._named(self.discriminator(self.generator.decoder(latent))[1])
 
     def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
