@@ -92,7 +92,7 @@ def step_from_pictures(stage: StageTwo, single: Anclaf, pictures: Examples, inde
     margin = (crops.shape[-1] - single.config.size) // 2
     inner = crops[..., margin : crops.shape[-1] - margin, margin : crops.shape[-1] - margin]
     with torch.no_grad():
-        feature = single.encode(inner)[0].view(*picks.shape, -1)
+        feature = single.encode(inner).feature.view(*picks.shape, -1)
     answers, _ = stage.recurrence(feature, stage.windows.valid[index])
     loss = affect_loss(answers.flatten(1), stage.frames.affect[picks].flatten(1), torch.ones(picks.shape[0]))
     stage.optimiser.zero_grad()

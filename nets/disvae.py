@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nets.gaussian import Gaussian
-from nets.network import Network, joint_quadrants
+from nets.network import Answer, Network, joint_quadrants
 
 Fusion = Literal["linear", "relu"]
 SLOPE = 0.2
@@ -140,7 +140,7 @@ class Disvae(Network):
         """Logits (B, K) of the classes for codes of expression (B, L)."""
         return self.classifier(expression).float()
 
-    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(self, crops: Tensor) -> Answer:
         """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2).
 
         The feature is the expression code's mean and the classes' probabilities; who it is, is not in it. Affect is the
@@ -149,7 +149,7 @@ class Disvae(Network):
         code = self.expression(crops).mean
         probabilities = torch.softmax(self.classify(code), dim=1)
         affect = probabilities @ self.centres
-        return torch.cat([code, probabilities], dim=1), joint_quadrants((affect >= 0).float()), affect
+        return Answer(torch.cat([code, probabilities], dim=1), joint_quadrants((affect >= 0).float()), affect)
 
     @property
     def reading_names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nets.gaussian import Gaussian
-from nets.network import Network, joint_quadrants
+from nets.network import Answer, Network, joint_quadrants
 from nets.products import TransposedConvolution
 
 Heads = Literal["none", "repeat", "scalar", "classes"]
@@ -127,7 +127,7 @@ class Levasa(Network):
         """Valence and arousal (B, 2) that the heads read in z (B, 3, latent), in units of [-1, 1], unbounded."""
         return self._affect_of(self.head_outputs(z))
 
-    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(self, crops: Tensor) -> Answer:
         """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2).
 
         The feature is the latents' means. Where the heads name no probabilities, the quadrant is certain.
@@ -138,7 +138,7 @@ class Levasa(Network):
         high = (affect >= 0).float()
         if self.config.heads == "classes":
             high = torch.softmax(outputs, dim=2)[..., HIGH:].sum(2)
-        return mean.flatten(1), joint_quadrants(high), affect
+        return Answer(mean.flatten(1), joint_quadrants(high), affect)
 
     @property
     def has_affect(self) -> bool:

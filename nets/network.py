@@ -1,10 +1,12 @@
 """What the tracker asks of a network, whatever its kind."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from nets.expressions import EXPRESSIONS as EXPRESSIONS
 
 if TYPE_CHECKING:
     from nets.anclaf.combiner import Recurrence
@@ -29,6 +31,21 @@ class Shape(Protocol):
         """For a model card: JSON values only."""
 
 
+class Answer(NamedTuple):
+    """What an encoder says of B crops: tensors of a Network, float32 arrays of a Runtime."""
+
+    feature: Any
+    """(B, F)."""
+    quadrant: Any
+    """(B, 4) probabilities of ++, -+, --, +-."""
+    affect: Any
+    """(B, 2): valence and arousal."""
+    expressions: Any = None
+    """(B, 8) probabilities in the order of EXPRESSIONS; None where the model names none."""
+    deviation: Any = None
+    """(B, 2): standard deviation of valence and of arousal, above 0; None where the model tells none."""
+
+
 class Network(nn.Module, ABC):
     """Reads valence and arousal off aligned crops; it holds no state between calls.
 
@@ -38,8 +55,8 @@ class Network(nn.Module, ABC):
     config: Shape
 
     @abstractmethod
-    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
+    def encode(self, crops: Tensor) -> Answer:
+        """What is read off crops (B, C, S, S) of 0 to 255."""
 
     def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (B, n, F), valid (B, n) bool to the newest frame's affect (B, 2) and attention (B, n) or None."""
@@ -54,6 +71,22 @@ class Network(nn.Module, ABC):
     def has_affect(self) -> bool:
         """Whether it tells valence and arousal at all: a plain autoencoder does not."""
         return True
+
+    @property
+    def has_expressions(self) -> bool:
+        """Whether encode() gives the probabilities of EXPRESSIONS."""
+        return False
+
+    @property
+    def has_deviation(self) -> bool:
+        """Whether encode() tells how far off its valence and arousal may be."""
+        return False
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The fields of Answer that encode() fills, in their order."""
+        optional = {"expressions": self.has_expressions, "deviation": self.has_deviation}
+        return tuple(name for name in Answer._fields if optional.get(name, True))
 
     @property
     def reading_names(self) -> tuple[str, ...]:

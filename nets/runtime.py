@@ -16,8 +16,8 @@ from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 from nets.anclaf import Anclaf
 from nets.checkpoint import CheckpointFault, ModelCard, load
 from nets.landmark_vae import LandmarkVae
-from nets.network import Network
-from nets.onnx.session import Answer, OnnxEncoder, OnnxFault, load_encoder
+from nets.network import Answer, Network
+from nets.onnx.session import OnnxEncoder, OnnxFault, load_encoder
 from nets.recurrent import RecurrentWeights, recurrent_weights
 
 Kind = Literal["auto", "torch", "onnx", "int8"]
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class TorchEncoder:
-    """Network.encode for crops (B, S, S, C) uint8: feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
+    """Network.encode for crops (B, S, S, C) uint8."""
 
     name = "torch"
 
@@ -41,8 +41,7 @@ class TorchEncoder:
     def __call__(self, crops: np.ndarray) -> Answer:
         """Any number of crops at once."""
         batch = torch.from_numpy(np.ascontiguousarray(crops)).to(self._device).permute(0, 3, 1, 2)
-        feature, quadrant, affect = self._encode(batch.float())
-        return _numpy(feature), _numpy(quadrant), _numpy(affect)
+        return Answer(*(None if part is None else _numpy(part) for part in self._encode(batch.float())))
 
 
 class Runtime:
@@ -55,6 +54,7 @@ class Runtime:
         self.device = torch.device(device)
         self.feature_width = self.row_width = model.config.feature
         self.recurrent = model.recurrence is not None
+        self.has_expressions, self.has_deviation = model.has_expressions, model.has_deviation
         self.reading_names = model.reading_names
         self.sequence_length = card.sequence_length
         self.window_rate_hz = card.rate_hz
@@ -67,7 +67,7 @@ class Runtime:
         return self._encoder.name
 
     def encode(self, crops: np.ndarray) -> Answer:
-        """Crops (B, S, S, C) uint8 to feature (B, F), quadrant probabilities (B, 4) and frame affect (B, 2)."""
+        """What the model says of crops (B, S, S, C) uint8, each by itself."""
         return self._encoder(crops)
 
     def rows(self, features: np.ndarray) -> np.ndarray:
@@ -183,18 +183,20 @@ class _Encoder(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return self.model.encode(crops)
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """What encode() gives and no None, which a traced program cannot have."""
+        return tuple(part for part in self.model.encode(crops) if part is not None)
 
 
 @torch.no_grad()
-def frozen_encoder(model: Network) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
+def frozen_encoder(model: Network) -> Callable[[Tensor], Answer]:
     """encode() as one traced program for float crops (B, C, S, S): the same values, a fifth less time on a CPU."""
     config = model.config
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         example = torch.zeros(1, config.channels, config.size, config.size)
-        return torch.jit.freeze(torch.jit.trace(_Encoder(model).eval(), example, check_trace=False))
+        program = torch.jit.freeze(torch.jit.trace(_Encoder(model).eval(), example, check_trace=False))
+    return lambda crops: Answer(**dict(zip(model.answers, program(crops), strict=True)))
 
 
 def _next(block: nn.Sequential, name: str) -> str:

@@ -35,9 +35,9 @@ class Reading:
 def read(model: Disvae, crops: np.ndarray) -> Reading:
     """What a model in evaluation mode reads in crops (..., S, S, C) uint8."""
     arranged, shape = crops.shape[:-3], crops.shape[-3:]
-    feature, _, affect = model.encode(batch_of(crops.reshape(-1, *shape)))
-    probabilities = feature[:, model.config.latent :]
-    return Reading(probabilities.reshape(*arranged, -1).numpy(), affect.reshape(*arranged, 2).numpy())
+    answer = model.encode(batch_of(crops.reshape(-1, *shape)))
+    probabilities = answer.feature[:, model.config.latent :]
+    return Reading(probabilities.reshape(*arranged, -1).numpy(), answer.affect.reshape(*arranged, 2).numpy())
 
 
 @torch.no_grad()

@@ -74,4 +74,4 @@ def _slopes(model: Levasa, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _affect(model: Levasa, crops: np.ndarray) -> np.ndarray:
-    return model.encode(batch_of(crops))[2].numpy()
+    return model.encode(batch_of(crops)).affect.numpy()

@@ -10,7 +10,7 @@ from nets.anclaf import Anclaf, AnclafConfig
 from nets.checkpoint import ModelCard
 from nets.disvae import Disvae, DisvaeConfig
 from nets.levasa import Heads, Levasa, LevasaConfig
-from nets.network import Shape
+from nets.network import Answer, Shape
 from nets.runtime import Runtime
 from tracker.faces.align import ANCHORS, Template
 from tracker.types import AffectSample, Face, Frame, TrackedFrame
@@ -117,6 +117,31 @@ def small_runtime(recurrence: str = "none", length: int = 8, rate_hz: float | No
     return Runtime(Anclaf(config), card_of(f"random-{recurrence}", "anclaf", config, **window))
 
 
+class Teller(Anclaf):
+    """ANCLaF with random heads for the expressions and for the deviation of valence and arousal."""
+
+    has_expressions = has_deviation = True
+
+    def __init__(self, config: AnclafConfig) -> None:
+        super().__init__(config)
+        self.heads = nn.Linear(config.feature, 10)
+        nn.init.normal_(self.heads.weight, 0, 20)
+
+    def encode(self, crops: torch.Tensor) -> Answer:
+        """All that there can be."""
+        answer = super().encode(crops)
+        logits, spread = self.heads(answer.feature).split([8, 2], dim=1)
+        deviation = 0.05 + 0.4 * torch.sigmoid(spread)
+        return answer._replace(expressions=torch.softmax(logits, dim=1), deviation=deviation)
+
+
+def teller_runtime(recurrence: str = "none") -> Runtime:
+    """As small_runtime(), of a network that tells expressions and deviations too."""
+    plain = small_runtime(recurrence)
+    torch.manual_seed(1)
+    return Runtime(Teller(AnclafConfig.from_dict(plain.card.config)), plain.card)
+
+
 def small_levasa(heads: Heads = "scalar", channels: int = 1) -> tuple[Levasa, ModelCard]:
     """A LeVAsa of a few thousand parameters whose random weights tell pictures apart, always the same, and its card."""
     torch.manual_seed(0)
@@ -160,9 +185,10 @@ def small_disvae(generative: bool = True, channels: int = 1) -> tuple[Disvae, Mo
 def numbers(sample: AffectSample) -> np.ndarray:
     """Every number of a sample, in one row."""
     attention = [] if sample.attention is None else [*sample.attention, *sample.attention_age]
+    told = [] if sample.expressions is None else [*sample.expressions, sample.valence_sd, sample.arousal_sd]
     plain = [sample.time, sample.track_id, sample.status == "ok", sample.confidence, *sample.pose, *sample.quadrant]
     affect = [sample.valence, sample.arousal, sample.valence_frame, sample.arousal_frame]
-    return np.array([*plain, *affect, sample.valence_smooth, sample.arousal_smooth, *attention], np.float64)
+    return np.array([*plain, *affect, sample.valence_smooth, sample.arousal_smooth, *attention, *told], np.float64)
 
 
 def assert_same(ours: list[TrackedFrame], theirs: list[TrackedFrame], tolerance: float = 0.0) -> None:

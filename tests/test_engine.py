@@ -69,7 +69,7 @@ def test_a_sequence_model_answers_over_the_window() -> None:
     template = Template.from_card(runtime.card.crop)
     found = [WrittenFaces().detect(frame.image)[0] for frame in frames]
     crops = np.stack([align(frame.image, face.landmarks, template) for frame, face in zip(frames, found, strict=True)])
-    features, quadrants, alone = runtime.encode(crops)
+    features, quadrants, alone = runtime.encode(crops)[:3]
     samples = [tracked.samples[0] for tracked in run(Engine(runtime, CONFIG, WrittenFaces()), frames)]
     for last, sample in enumerate(samples):
         valid = np.arange(8)[::-1] <= last

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from numpy.testing import assert_allclose
 from scipy import stats
 
+from nets import network
 from tracker.errors import CheckpointError, DataError, SinkError
 from tracker.faces.align import Template
 from train import evaluate
@@ -35,11 +36,11 @@ class KnownRuntime:
         self.affect_of = affect_of
         self.shown: list[np.ndarray] = []
 
-    def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def encode(self, crops: np.ndarray) -> network.Answer:
         self.shown.append(crops)
         affect = self.affect_of(crops).astype(np.float32)
         quadrant = np.eye(4, dtype=np.float32)[(affect[:, 0] < 0).astype(int)]
-        return np.zeros((len(crops), 3), np.float32), quadrant, affect
+        return network.Answer(np.zeros((len(crops), 3), np.float32), quadrant, affect)
 
 
 def crops_saying(values: np.ndarray) -> np.ndarray:

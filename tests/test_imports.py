@@ -39,6 +39,7 @@ class Rule:
 
 
 RULES = [
+    Rule(r"tracker\.types", rf"{FOUNDATION}|nets\.expressions"),
     Rule(FOUNDATION, FOUNDATION),
     Rule(r"tracker\.kernels", "-", ("numba",)),
     Rule(r"tracker\.sources", FOUNDATION, late=SOURCES),

@@ -60,7 +60,7 @@ def test_the_runtime_says_what_the_model_says(heads: Heads, crops: np.ndarray) -
     runtime = Runtime(model, card)
     with torch.inference_mode():
         expected = model.encode(torch.from_numpy(crops).permute(0, 3, 1, 2))
-    for ours, theirs in zip(runtime.encode(crops), expected, strict=True):
+    for ours, theirs in zip(runtime.encode(crops)[:3], expected[:3], strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
     assert expected[2].std(dim=0).min() > 1e-3
     assert (runtime.feature_width, runtime.recurrent, runtime.sequence_length) == (12, False, 1)
@@ -80,7 +80,7 @@ def test_every_batch_norm_of_the_encoder_is_folded() -> None:
 @pytest.mark.parametrize("heads", HEADS)
 def test_a_quadrant_is_where_the_affect_lies_or_the_joint_of_both_axes(heads: Heads, crops: np.ndarray) -> None:
     model, card = small_levasa(heads)
-    feature, quadrant, affect = Runtime(model, card).encode(crops)
+    feature, quadrant, affect = Runtime(model, card).encode(crops)[:3]
     np.testing.assert_allclose(quadrant.sum(axis=1), 1, atol=1e-6)
     high = affect >= 0
     if heads == "classes":

@@ -301,7 +301,7 @@ def seen_at(time: float, *ids: int):
 
 
 def test_a_face_keeps_its_place_while_its_id_lives():
-    places = Places(3, 0.5)
+    places = Places(replace(CONTEXT, faces=3))
     assert places.seat(seen_at(0.0, 0, 1)) == [0, 1]
     assert places.seat(seen_at(0.1, 1)) == [1]
     assert places.seat(seen_at(0.2, 1, 2)) == [1, 2]
@@ -311,5 +311,5 @@ def test_a_face_keeps_its_place_while_its_id_lives():
 
 
 def test_a_single_place_goes_to_whoever_is_seen():
-    places = Places(1, 0.5)
+    places = Places(replace(CONTEXT, faces=1))
     assert [places.seat(seen_at(time, who)) for time, who in [(0, 0), (0.04, 1), (0.08, 0), (9, 7)]] == [[0]] * 4

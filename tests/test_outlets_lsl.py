@@ -15,7 +15,7 @@ from receivers import CONTEXT, PATIENCE_S, closed_soon, frame_at, sending_time, 
 from tracked import tracked, without_face
 
 from tracker.errors import UsageError
-from tracker.outlets.messages import NUMBERS
+from tracker.outlets.messages import Fields
 from tracker.types import Event
 
 pylsl = pytest.importorskip("pylsl", reason="needs the extra lsl")
@@ -50,7 +50,7 @@ def inlet_of(name: str):
 def pulled(inlet) -> tuple[dict, float]:
     """The next sample by its labels, and its stamp on LSL's clock."""
     values, stamp = inlet.pull_sample(PATIENCE_S)
-    return dict(zip(NUMBERS, values, strict=True)), stamp
+    return dict(zip(Fields().numbers, values, strict=True)), stamp
 
 
 def channels(inlet) -> list[tuple[str, str, str]]:
@@ -67,7 +67,7 @@ def test_the_header_says_what_the_channels_are(name):
         info = inlet.info(PATIENCE_S)
         assert (info.type(), info.nominal_srate(), info.channel_format()) == ("Affect", 0.0, pylsl.cf_double64)
         told = channels(inlet)
-        assert tuple(label for label, _, _ in told) == NUMBERS
+        assert tuple(label for label, _, _ in told) == Fields().numbers
         assert ("valence_smooth", "Affect", "normalized") in told
         assert ("FaceRectX", "Position", "pixels") in told
         assert ("confidence", "Quality", "normalized") in told

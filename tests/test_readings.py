@@ -25,7 +25,7 @@ from tracker.config import LiveConfig, OutputConfig, TrackerConfig
 from tracker.engine import Engine, track
 from tracker.faces.align import Template, align
 from tracker.live import run_live
-from tracker.outlets.messages import frame_message
+from tracker.outlets.messages import Fields, frame_message
 from tracker.outlets.standard_output import StdoutOutlet
 from tracker.sinks.parquet import schema
 from tracker.sinks.records import COLUMNS, RELATIVE, extra_columns, rows
@@ -201,7 +201,7 @@ def test_standard_output_has_them_and_messages_stay_as_they_are() -> None:
         first, second = (json.loads(line) for line in file.read().splitlines())
     assert (first["z_0"], first["z_1"], second["z_0"], second["z_1"]) == (0.333333, -0.5, None, 0.0)
     bare = tracked(0, samples=[replace(sample, readings=None) for sample in TWO.samples], size=(2, 2))
-    assert frame_message(TWO) == frame_message(bare)
+    assert frame_message(TWO, Fields()) == frame_message(bare, Fields())
 
 
 def test_models_and_info_show_a_disvae(checkpoint: Path) -> None:

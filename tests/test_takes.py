@@ -27,7 +27,7 @@ from tracker.sources import open_source
 from tracker.types import Event, Frame, SourceInfo, SourceReport, TrackedFrame
 
 CAMERA = SourceInfo("camera:0", "camera", 64, 48, 30.0, None, None, "1/1000")
-ENGINE = {"model": {"name": "m", "sha256": "ab" * 32}, "window_rate_hz": 25.0, "readings": [], "faces": 1}
+ENGINE = {"model": {"name": "m", "sha256": "ab" * 32}, "window_rate_hz": 25.0, "readings": [], "told": [], "faces": 1}
 TIMES = [12.345, 12.378, 12.412, 12.5, 12.533, 13.2, 13.201]
 """Of the run: uneven, with a gap as of dropped frames."""
 OWN_TIMES = [0.0, 0.033, 0.067, 0.155, 0.188, 0.855, 0.856]

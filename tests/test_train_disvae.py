@@ -67,7 +67,7 @@ def test_the_networks_have_the_published_sizes() -> None:
 
 def test_encode_tells_expression_and_affect_and_not_who_it_is() -> None:
     model, crops = network(), torch.rand(5, 3, 64, 64) * 255
-    feature, quadrant, told = model.encode(crops)
+    feature, quadrant, told = model.encode(crops)[:3]
     assert feature.shape[1] == model.config.feature == len(model.reading_names)
     code, probabilities = feature.split([100, 7], dim=1)
     torch.testing.assert_close(code, model.expression(crops).mean)

@@ -12,7 +12,7 @@ import numpy as np
 from nets.checkpoint import CheckpointFault
 from nets.runtime import Runtime, load_runtime
 from tracker.ahead import Ahead
-from tracker.config import DEFAULT_MODEL, TrackerConfig
+from tracker.config import DEFAULT_MODEL, SmoothingConfig, TrackerConfig
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.association import FaceAssociator
@@ -23,7 +23,7 @@ from tracker.landmark_codes import LandmarkCodes
 from tracker.recurrence import Combiner, Recurrence
 from tracker.ring import RingBuffer
 from tracker.smoothing import Smoother, make_smoother, step_lag_ms
-from tracker.types import AffectSample, Face, FaceFeatures, Frame, TrackedFrame
+from tracker.types import EXPRESSIONS, AffectSample, Face, FaceFeatures, Frame, Told, TrackedFrame
 
 FRAMES_AHEAD = 3
 """Frames whose faces are found before they can be measured; a live run takes 1, so that its frames are new."""
@@ -60,6 +60,10 @@ class Answer(NamedTuple):
     """(n,) or None."""
     attention_age: np.ndarray | None
     """(n,) seconds or None."""
+    expressions: np.ndarray | None
+    """(8,) probabilities, smoothed, or None."""
+    deviation: Sequence[float] | None
+    """(2,) of V and A, smoothed, or None."""
     readings: np.ndarray | None
     """(R,) or None."""
 
@@ -88,12 +92,13 @@ class Found(NamedTuple):
 
 
 class FaceState:
-    """What is remembered of one face: its window and its filters."""
+    """What is remembered of one face: its window and its filters, one for each number that is smoothed."""
 
-    def __init__(self, ring: RingBuffer, valence: Smoother, arousal: Smoother) -> None:
+    def __init__(self, ring: RingBuffer, smoothing: SmoothingConfig) -> None:
         self.ring = ring
-        self.valence = valence
-        self.arousal = arousal
+        self.affect = [make_smoother(smoothing) for _ in range(2)]
+        self.deviation = [make_smoother(smoothing) for _ in range(2)]
+        self.expressions = [make_smoother(smoothing) for _ in EXPRESSIONS]
 
 
 class Engine:
@@ -117,6 +122,8 @@ class Engine:
         """The second model, which reads landmarks; None without one."""
         self.reading_names: tuple[str, ...] = (*self.runtime.reading_names, *(self.codes.names if self.codes else ()))
         """Of the samples' readings, in their order, from the first frame to the last; empty where there are none."""
+        self.told: tuple[Told, ...] = _told(self.runtime)
+        """What else stands in each sample, with columns of its own."""
         self._combiner = _combiner(self.runtime)
         self._template = Template.from_card(self.runtime.card.crop)
         self._associator = FaceAssociator(self.config.max_gap_s)
@@ -207,6 +214,7 @@ class Engine:
             "sequence_length": self.sequence_length,
             "window_rate_hz": self.runtime.window_rate_hz,
             "readings": list(self.reading_names),
+            "told": list(self.told),
             **(self.codes.meta() if self.codes else {}),
             "smoothing": {**asdict(self.config.smoothing), "lag_ms": round(self.step_lag_ms, 1)},
             "quality_limits": asdict(self.config.quality),
@@ -224,7 +232,8 @@ class Engine:
         affect, attention, ages = self._combine(states, features, time)
         traces = _traces(states, affect, features.frame_affect, time)
         readings = self._readings(features, self._codes_of(sightings, traces, time))
-        answers = map(Answer, traces, features.quadrant, attention, ages, readings)
+        expressions, deviations = _expressions(states, features, time), _deviations(states, features, time)
+        answers = map(Answer, traces, features.quadrant, attention, ages, expressions, deviations, readings)
         return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
 
     def _see(self, image: np.ndarray, face: Face) -> Sighting:
@@ -234,6 +243,7 @@ class Engine:
     def _sample(self, time: float, sighting: Sighting, answer: Answer) -> AffectSample:
         face, _, pose, quality = sighting
         valence, arousal, valence_frame, arousal_frame, valence_smooth, arousal_smooth = answer.trace
+        valence_sd, arousal_sd = answer.deviation or (None, None)
         return AffectSample(
             time=time,
             track_id=cast(int, face.track_id),
@@ -249,6 +259,9 @@ class Engine:
             attention_age=answer.attention_age,
             confidence=face.score * quality,
             pose=pose,
+            expressions=answer.expressions,
+            valence_sd=valence_sd,
+            arousal_sd=arousal_sd,
             readings=answer.readings,
         )
 
@@ -292,7 +305,7 @@ class Engine:
     def _new_state(self) -> FaceState:
         rate_hz, max_gap_s = self.runtime.window_rate_hz, self.config.max_gap_s
         ring = RingBuffer(self.sequence_length, self._combiner.row_width, rate_hz, max_gap_s)
-        return FaceState(ring, make_smoother(self.config.smoothing), make_smoother(self.config.smoothing))
+        return FaceState(ring, self.config.smoothing)
 
     def __enter__(self) -> "Engine":
         return self
@@ -325,6 +338,11 @@ def _codes(config: TrackerConfig) -> LandmarkCodes | None:
     return LandmarkCodes(config.landmark_model, single=config.faces == 1) if config.landmark_model else None
 
 
+def _told(runtime: Runtime) -> tuple[Told, ...]:
+    known: dict[Told, bool] = {"deviation": runtime.has_deviation, "expressions": runtime.has_expressions}
+    return tuple(name for name, there in known.items() if there)
+
+
 def _combiner(runtime: Runtime) -> Combiner:
     """The compiled recurrence where the model's weights fit it, else torch."""
     weights = runtime.recurrent_weights()
@@ -340,5 +358,30 @@ def _traces(states: list[FaceState], affect: np.ndarray, frame_affect: np.ndarra
     """For each face V and A over the window, of the frame alone, and smoothed (6,), all within [-1, 1]."""
     traces = [[max(-1.0, min(value, 1.0)) for value in row] for row in np.hstack([affect, frame_affect]).tolist()]
     for state, trace in zip(states, traces, strict=True):
-        trace += [state.valence.step(trace[0], time), state.arousal.step(trace[1], time)]
+        trace += _smoothed(state.affect, trace[:2], time)
     return traces
+
+
+def _deviations(states: list[FaceState], features: FaceFeatures, time: float) -> list[list[float] | None]:
+    """For each face the standard deviations of V and A, smoothed (2,).
+
+    A face that is read wrongly stays read wrongly: neighbouring frames share their error, and a mean over them is no
+    surer than each. So the frames' own deviations pass through the trace's filter.
+    """
+    if features.deviation is None:
+        return [None] * len(states)
+    rows = zip(states, features.deviation.tolist(), strict=True)
+    return [_smoothed(state.deviation, row, time) for state, row in rows]
+
+
+def _expressions(states: list[FaceState], features: FaceFeatures, time: float) -> list[np.ndarray | None]:
+    """For each face the probabilities (8,), each smoothed and all together 1."""
+    if features.expressions is None:
+        return [None] * len(states)
+    rows = zip(states, features.expressions.tolist(), strict=True)
+    smoothed = np.array([_smoothed(state.expressions, row, time) for state, row in rows], np.float32)
+    return list(smoothed / smoothed.sum(axis=1, keepdims=True))
+
+
+def _smoothed(smoothers: Sequence[Smoother], values: Sequence[float], time: float) -> list[float]:
+    return [smoother.step(value, time) for smoother, value in zip(smoothers, values, strict=True)]

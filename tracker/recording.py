@@ -19,6 +19,7 @@ from tracker.neutral import neutral_faces
 from tracker.outputs import Job
 from tracker.sheets import Outcome, State, Tally, outcome_of, sheet_of
 from tracker.sinks import Sink, SinkContext, open_sink, part_path, write_meta
+from tracker.sinks.records import columns_of
 from tracker.sources import Source, open_source
 from tracker.types import SourceInfo, TrackedFrame
 
@@ -125,9 +126,10 @@ class Recorder:
             start=self.config.source.start or 0.0,
             model=tally.engine["model"]["name"],
             window_rate_hz=tally.engine["window_rate_hz"],
-            extras=("attention",) if output.attention else (),
+            extras=(*(("attention",) if output.attention else ()), *tally.engine["told"]),
             readings=tuple(tally.engine["readings"]),
         )
+        tally.columns = columns_of(context)
         return [stack.enter_context(open_sink(kind, path, context)) for kind, path in job.outputs(output).items()]
 
     def _bar(self, name: str, info: SourceInfo) -> tqdm:

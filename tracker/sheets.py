@@ -36,6 +36,8 @@ class Tally:
 
     engine: dict[str, Any] = field(default_factory=dict)
     """What the engine says of itself."""
+    columns: tuple[str, ...] = ()
+    """Of the records."""
     started: float = field(default_factory=time.monotonic)
     info: SourceInfo | None = None
     report: SourceReport | None = None
@@ -78,6 +80,7 @@ def sheet_of(
         "complete": tally.complete,
         "source": job.source | (asdict(tally.info) if tally.info else {"uri": job.uri}),
         **tally.engine,
+        "columns": list(tally.columns),
         "options": settings(config),
         "decoded": report.decoded if report else tally.frames,
         "repaired": report.repaired if report else 0,

@@ -7,11 +7,16 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from nets.expressions import EXPRESSIONS as EXPRESSIONS
+
 Tell = Callable[[str], None]
 """Takes a plain line for the user, from any thread."""
 
 Status = Literal["ok", "low_quality", "no_face"]
 STATUSES: tuple[str, ...] = get_args(Status)
+
+Told = Literal["deviation", "expressions"]
+"""What some models tell of a face besides, and others do not."""
 
 QUADRANTS: tuple[str, ...] = ("pp", "np", "nn", "pn")
 """Names of the circumplex quadrants, counter-clockwise from V+A+: the sign of valence, then of arousal (p or n)."""
@@ -63,6 +68,10 @@ class FaceFeatures:
     """(B, 4) float32 probabilities in the order of QUADRANTS."""
     frame_affect: np.ndarray
     """(B, 2) float32: valence and arousal of the single frame, each in [-1, 1]."""
+    expressions: np.ndarray | None = None
+    """(B, 8) float32 probabilities in the order of EXPRESSIONS; None where the model names none."""
+    deviation: np.ndarray | None = None
+    """(B, 2) float32: standard deviation of frame_affect; None where the model tells none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,14 @@ class AffectSample:
     """[-2, 2]: valence_smooth less that of the face's neutral baseline; NaN without one (live runs alone have one)."""
     arousal_rel: float = nan
     """[-2, 2]: likewise of arousal."""
+    expressions: np.ndarray | None = None
+    """(8,) float32 probabilities in the order of EXPRESSIONS, after the smoothing filter; None where the model names
+    none."""
+    valence_sd: float | None = None
+    """Above 0: standard deviation of the error of valence, after the smoothing filter; None where the model tells none.
+    Neighbouring frames err alike, so that smoothing does not make it smaller."""
+    arousal_sd: float | None = None
+    """Likewise of arousal."""
     readings: np.ndarray | None = None
     """(R,) float32: what a model tells besides, by the names of Engine.reading_names; None where it tells no more."""
 

@@ -201,8 +201,9 @@ def predict(model: Anclaf, data: Examples, margin: int, batch: int = 256) -> tup
     parts = []
     for index in torch.arange(len(data)).split(batch):
         crops = inner(data.pictures(index), margin).to(next(model.parameters()).device)
-        parts.append([part.cpu() for part in model.encode(crops)])
-    return torch.cat([p[2] for p in parts]).clamp(-1, 1).numpy(), torch.cat([p[1] for p in parts]).numpy()
+        parts.append(model.encode(crops))
+    affect, quadrant = (torch.cat([getattr(part, name).cpu() for part in parts]) for name in ("affect", "quadrant"))
+    return affect.clamp(-1, 1).numpy(), quadrant.numpy()
 
 
 def validate(model: Anclaf, data: Examples, margin: int) -> dict[str, float]:

@@ -62,7 +62,7 @@ def predict(runtime: "Runtime", crops: np.ndarray) -> Answer:
     """The model's answer to crops (N, S, S, C) uint8, N > 0; affect is kept within [-1, 1], as the tracker does."""
     starts = tqdm(range(0, len(crops), BATCH), "encoding", unit="batch", leave=False)
     batches = [runtime.encode(crops[start : start + BATCH]) for start in starts]
-    quadrant, affect = (np.concatenate([batch[i] for batch in batches]) for i in (1, 2))
+    quadrant, affect = (np.concatenate([getattr(each, name) for each in batches]) for name in ("quadrant", "affect"))
     return Answer(affect.clip(-1, 1), quadrant.argmax(axis=1))
 
 

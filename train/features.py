@@ -150,6 +150,6 @@ def _rows(runtime: Runtime, data: Prepared, part: slice) -> np.ndarray:
     rows = np.zeros((len(found), runtime.feature_width + 6), np.float32)
     if found.any():
         crops = data.crops[part][found][:, margin : margin + side, margin : margin + side]
-        feature, quadrant, affect = runtime.encode(crops)
-        rows[found] = np.concatenate([feature, affect, quadrant], axis=1)
+        answer = runtime.encode(crops)
+        rows[found] = np.concatenate([answer.feature, answer.affect, answer.quadrant], axis=1)
     return rows

@@ -96,7 +96,7 @@ def quantised(model: Anclaf, card: ModelCard, sight: Sight, config: QuantiseConf
 def moved_by(model: Anclaf, card: ModelCard, batches: Iterable[np.ndarray]) -> dict[str, float]:
     """Mean and 99th percentile of how far valence and arousal lie from those of the same encoder unrounded."""
     plain, whole = (Runtime(model, card, kind=kind) for kind in ("onnx", "int8"))
-    apart = np.concatenate([np.abs(plain.encode(crops)[2] - whole.encode(crops)[2]) for crops in batches])
+    apart = np.concatenate([np.abs(plain.encode(crops).affect - whole.encode(crops).affect) for crops in batches])
     return {"moved": round(float(apart.mean()), 4), "moved_p99": round(float(np.percentile(apart, 99)), 4)}
 
 

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from nets.anclaf import Anclaf
+from nets.network import Answer
 from nets.onnx.cache import keep, recall
 from nets.onnx.encoder import encoder_file
 from nets.onnx.graph import Graph
@@ -31,7 +32,6 @@ TOLERANCE = 1e-4
 WHOLE_TOLERANCE = 0.02
 """How far valence and arousal by whole numbers may lie from what they were where their ranges were measured."""
 
-Answer = tuple[np.ndarray, np.ndarray, np.ndarray]
 Quantised = Mapping[str, Any]
 """A model card's: `export` (the EXPORT of the file), `ranges` of its nodes, `probes`: the affect (4, 2) of probes()."""
 
@@ -41,10 +41,12 @@ class OnnxFault(Exception):
 
 
 class OnnxEncoder:
-    """Crops (B, S, S, C) uint8 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
+    """Network.encode for crops (B, S, S, C) uint8; the file's outputs are the fields of Answer named by `answers`."""
 
-    def __init__(self, file: bytes, threads: int | None, name: str = "onnx") -> None:
-        self.name = name
+    def __init__(
+        self, file: bytes, threads: int | None, name: str = "onnx", answers: Sequence[str] = Answer._fields[:3]
+    ) -> None:
+        self.name, self._answers = name, answers
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
@@ -53,8 +55,8 @@ class OnnxEncoder:
 
     def __call__(self, crops: np.ndarray) -> Answer:
         """Any number of crops at once."""
-        feature, quadrant, affect = self.session.run(None, {"crops": np.ascontiguousarray(crops)})
-        return feature, quadrant, affect
+        outputs = self.session.run(None, {"crops": np.ascontiguousarray(crops)})
+        return Answer(**dict(zip(self._answers, outputs, strict=True)))
 
 
 def load_encoder(model: Anclaf, sha256: str, threads: int | None, quantised: Quantised | None = None) -> OnnxEncoder:
@@ -68,7 +70,7 @@ def load_encoder(model: Anclaf, sha256: str, threads: int | None, quantised: Qua
     name = f"{sha256}-{EXPORT}-{kind}-torch-{torch.__version__}-onnxruntime-{onnxruntime.__version__}"
     kept = recall(name)
     file = kept or _written(model, Graph() if quantised is None else QuantisedGraph(quantised["ranges"]))
-    encoder = _opened(file, threads, kind.partition("-")[0])
+    encoder = _opened(file, threads, kind.partition("-")[0], model.answers)
     if kept is None:
         _compare_with_torch(encoder, model) if quantised is None else _compare_with_card(encoder, model, quantised)
         keep(name, file)
@@ -82,10 +84,11 @@ def quantise(model: Anclaf, batches: Iterable[np.ndarray]) -> Quantised:
     """
     _require()
     graph = ObservedGraph()
-    session = _opened(_written(model, graph), None).session
+    session = _opened(_written(model, graph), None, answers=model.answers).session
     ranges = _ranges(list(graph.observed), (session.run(list(graph.observed), {"crops": crops}) for crops in batches))
-    whole = _opened(_written(model, QuantisedGraph(ranges)), None)
-    return {"export": EXPORT, "ranges": ranges, "probes": whole(_probes_of(model))[2].astype(float).round(4).tolist()}
+    whole = _opened(_written(model, QuantisedGraph(ranges)), None, answers=model.answers)
+    probes = whole(_probes_of(model)).affect.astype(float).round(4).tolist()
+    return {"export": EXPORT, "ranges": ranges, "probes": probes}
 
 
 def _ranges(names: list[str], answers: Iterable[list[np.ndarray]]) -> dict[str, list[float]]:
@@ -127,9 +130,11 @@ def _written(model: Anclaf, graph: Graph) -> bytes:
         raise OnnxFault(str(error)) from error
 
 
-def _opened(file: bytes, threads: int | None, name: str = "onnx") -> OnnxEncoder:
+def _opened(
+    file: bytes, threads: int | None, name: str = "onnx", answers: Sequence[str] = Answer._fields[:3]
+) -> OnnxEncoder:
     try:
-        return OnnxEncoder(file, threads, name)
+        return OnnxEncoder(file, threads, name, answers)
     except Exception as error:
         raise OnnxFault(f"ONNX Runtime refuses the model: {' '.join(str(error).split())[:200]}") from error
 
@@ -138,13 +143,14 @@ def _opened(file: bytes, threads: int | None, name: str = "onnx") -> OnnxEncoder
 def _compare_with_torch(encoder: OnnxEncoder, model: Anclaf) -> None:
     crops = _probes_of(model)
     expected = model.encode(torch.from_numpy(crops).permute(0, 3, 1, 2))
-    apart = max(float(np.abs(a - b.numpy()).max()) for a, b in zip(encoder(crops), expected, strict=True))
+    pairs = [(a, b.numpy()) for a, b in zip(encoder(crops), expected, strict=True) if b is not None]
+    apart = max(float(np.abs(a - b).max()) for a, b in pairs)
     if not apart <= TOLERANCE:
         raise OnnxFault(f"ONNX Runtime's answers differ from torch's by {apart:.1g}; expected at most {TOLERANCE:g}")
 
 
 def _compare_with_card(encoder: OnnxEncoder, model: Anclaf, quantised: Quantised) -> None:
-    apart = float(np.abs(encoder(_probes_of(model))[2] - np.array(quantised["probes"])).max())
+    apart = float(np.abs(encoder(_probes_of(model)).affect - np.array(quantised["probes"])).max())
     if not apart <= WHOLE_TOLERANCE:
         raise OnnxFault(
             f"its whole numbers give other answers here than where the card was written, by {apart:.1g}; "

@@ -73,6 +73,6 @@ def _outlet_context(source: LiveSource, config: LiveConfig, engine: Engine) -> O
         faces=tracker.faces,
         max_gap_s=tracker.max_gap_s,
         columns=config.output.columns,
-        extras=live_extras(config),
+        extras=live_extras(config, engine.told),
         readings=engine.reading_names,
     )

@@ -1,6 +1,7 @@
 """Takes: recordings of a live run. Whatever ends one, its files are whole and its sheet says how it went."""
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,8 +15,8 @@ from tracker.live.takefiles import TakeFiles, take_paths
 from tracker.outputs import STDOUT, Sheet, claim_take, is_folder, release
 from tracker.sheets import Tally, sheet_of
 from tracker.sinks import Extra, SinkContext, write_meta
-from tracker.sinks.records import first_frame
-from tracker.types import Event, Frame, SourceInfo, SourceReport, TrackedFrame
+from tracker.sinks.records import columns_of, first_frame
+from tracker.types import Event, Frame, SourceInfo, SourceReport, Told, TrackedFrame
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ class Take:
         self._events: list[Event] = []
         """On the take's clock; before the first frame, on the run's."""
         try:
-            self._files = TakeFiles(take_paths(self._job, config), self._context(info))
+            context = self._context(info)
+            self._tally.columns = columns_of(context)
+            self._files = TakeFiles(take_paths(self._job, config), context)
         except BaseException:
             release(self._job)
             raise
@@ -137,7 +140,7 @@ class Take:
             blur_faces=output.blur_faces,
             model=engine["model"]["name"],
             window_rate_hz=engine["window_rate_hz"],
-            extras=live_extras(self._config),
+            extras=live_extras(self._config, engine["told"]),
             readings=tuple(engine["readings"]),
         )
 
@@ -182,9 +185,9 @@ class Take:
         return TakeOutcome(self.name, files, tally.frames, tally.rows, self.seconds, tuple(tally.problems))
 
 
-def live_extras(config: LiveConfig) -> tuple[Extra, ...]:
-    """The further columns of a live run's records."""
-    return ("attention", "relative") if config.output.attention else ("relative",)
+def live_extras(config: LiveConfig, told: Iterable[Told]) -> tuple[Extra, ...]:
+    """The further columns of a live run's records: Engine.told stands behind all the others."""
+    return (*(("attention",) if config.output.attention else ()), "relative", *told)
 
 
 def check_takes(config: LiveConfig) -> None:

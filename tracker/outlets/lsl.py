@@ -11,7 +11,7 @@ import pylsl
 from pylsl.info import XMLElement
 
 from tracker.errors import UsageError
-from tracker.outlets.messages import NUMBERS
+from tracker.outlets.messages import Fields
 from tracker.outlets.outlet import Outlet, OutletContext
 from tracker.outlets.places import Places
 from tracker.types import Event, Frame, Tell, TrackedFrame
@@ -27,6 +27,7 @@ DIMENSIONS = {
     "valence": ("Affect", "normalized"),
     "arousal": ("Affect", "normalized"),
     "q_": ("Probability", "normalized"),
+    "p_": ("Probability", "normalized"),
     "FaceRect": ("Position", "pixels"),
     "pose_": ("Rotation", "radians"),
 }
@@ -45,7 +46,7 @@ class LslOutlet(Outlet):
         if not name.strip():
             raise UsageError("the LSL streams have no name; expected one, such as affect")
         _calm()
-        self._places = Places(context.faces, context.max_gap_s)
+        self._places = Places(context)
         self._values = [values_stream(each, context) for each in stream_names(name, context.faces)]
         self._events = markers_stream(f"{name}-events", context)
         self._ahead = clock_lead()
@@ -55,8 +56,9 @@ class LslOutlet(Outlet):
     def _hand_frame(self, tracked: TrackedFrame) -> None:
         stamp = self._stamp(tracked.frame)
         self._newest = tracked.frame.time, stamp
+        numbers = self._places.fields.numbers
         for stream, row in zip(self._values, self._places.rows(tracked), strict=True):
-            stream.push_sample([math.nan if row[name] is None else float(row[name]) for name in NUMBERS], stamp)
+            stream.push_sample([math.nan if row[name] is None else float(row[name]) for name in numbers], stamp)
 
     def _hand_event(self, event: Event) -> None:
         time, stamp = self._newest or (event.time, pylsl.local_clock())
@@ -77,9 +79,10 @@ def stream_names(name: str, faces: int) -> list[str]:
 
 def values_stream(name: str, context: OutletContext) -> pylsl.StreamOutlet:
     """An irregular stream of the columns that are numbers; double, so that frames and times are exact."""
-    info = pylsl.StreamInfo(name, "Affect", len(NUMBERS), pylsl.IRREGULAR_RATE, pylsl.cf_double64, source_id(name))
+    labels = Fields(context.extras).numbers
+    info = pylsl.StreamInfo(name, "Affect", len(labels), pylsl.IRREGULAR_RATE, pylsl.cf_double64, source_id(name))
     channels = describe(info, context).append_child("channels")
-    for label in NUMBERS:
+    for label in labels:
         channel = channels.append_child("channel")
         for key, value in zip(("label", "type", "unit"), (label, *dimension(label)), strict=True):
             channel.append_child_value(key, value)

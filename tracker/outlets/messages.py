@@ -2,33 +2,41 @@
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from tracker.outlets.outlet import OutletContext
-from tracker.sinks import Columns
-from tracker.sinks.records import COLUMNS, RELATIVE, Row, first_frame, rows
+from tracker.sinks import Columns, Extra
+from tracker.sinks.records import COLUMNS, LAST, Row, extra_columns, first_frame, rows
 from tracker.types import Event, TrackedFrame
 
 SCHEMA = 1
 """Version of the WebSocket's messages; rises where a field goes or changes its meaning, not where one is added."""
-LIVE_COLUMNS = (*COLUMNS, *RELATIVE)
 OF_FRAME = ("frame", "timestamp")
 """Columns that say the same of every face of a frame."""
-FACE_FIELDS = tuple(column.name for column in LIVE_COLUMNS if column.name not in OF_FRAME)
-"""What a WebSocket message has of each face."""
-NUMBERS = tuple(column.name for column in LIVE_COLUMNS if column.kind != "text")
-"""The columns that are numbers: what OSC and LSL send."""
 
 
-def face_rows(tracked: TrackedFrame) -> list[Row]:
-    """The record of each face of a frame, in LIVE_COLUMNS."""
-    return rows(tracked, extras=RELATIVE) if tracked.samples else []
+class Fields:
+    """The columns that WebSocket, OSC and LSL send: those of the records, RELATIVE, and what the model tells besides.
 
+    `of_face` names what a WebSocket message has of each face, `numbers` the columns that are numbers: what OSC and LSL
+    send.
+    """
 
-def empty_row(tracked: TrackedFrame) -> Row:
-    """The record of a frame in which no face was found, whatever is in this one."""
-    return rows(replace(tracked, faces=(), samples=()), extras=RELATIVE)[0]
+    def __init__(self, extras: Iterable[Extra] = ()) -> None:
+        self._extras = extra_columns(("relative", *(extra for extra in extras if extra in LAST)))
+        columns = (*COLUMNS, *self._extras)
+        self.of_face = tuple(column.name for column in columns if column.name not in OF_FRAME)
+        self.numbers = tuple(column.name for column in columns if column.kind != "text")
+
+    def face_rows(self, tracked: TrackedFrame) -> list[Row]:
+        """The record of each face of a frame."""
+        return rows(tracked, extras=self._extras) if tracked.samples else []
+
+    def empty_row(self, tracked: TrackedFrame) -> Row:
+        """The record of a frame in which no face was found, whatever is in this one."""
+        return rows(replace(tracked, faces=(), samples=()), extras=self._extras)[0]
 
 
 def event_row(event: Event, columns: Columns = "affect") -> Row:
@@ -44,11 +52,11 @@ def hello_message(context: OutletContext) -> Row:
         "model": context.model,
         "sha256": context.sha256,
         "max_faces": context.faces,
-        "fields": FACE_FIELDS,
+        "fields": Fields(context.extras).of_face,
     }
 
 
-def frame_message(tracked: TrackedFrame) -> Row:
+def frame_message(tracked: TrackedFrame, fields: Fields) -> Row:
     """The message of one frame: when it was, its size in pixels, and its faces; no face is an empty list."""
     frame = tracked.frame
     height, width = frame.image.shape[:2]
@@ -59,7 +67,7 @@ def frame_message(tracked: TrackedFrame) -> Row:
         "captured_ago_ms": None if frame.captured is None else round(1000 * (time.monotonic() - frame.captured), 1),
         "width": width,
         "height": height,
-        "faces": [{name: row[name] for name in FACE_FIELDS} for row in face_rows(tracked)],
+        "faces": [{name: row[name] for name in fields.of_face} for row in fields.face_rows(tracked)],
     }
 
 

@@ -8,13 +8,12 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.parsing.osc_types import write_float, write_int, write_string
 
 from tracker.outlets.address import datagrams, parse_address, written
-from tracker.outlets.messages import NUMBERS, OF_FRAME
+from tracker.outlets.messages import OF_FRAME
 from tracker.outlets.outlet import Outlet, OutletContext
 from tracker.outlets.places import Places
 from tracker.types import Event, Tell, TrackedFrame
 
 ROOT = "/affect"
-OF_FACE = tuple(name for name in NUMBERS if name not in OF_FRAME)
 EMPTY_BUNDLE = OscBundleBuilder(IMMEDIATELY).build().dgram
 TAGS = {int: "i", float: "f", str: "s"}
 WRITE: dict[type, Callable[[Any], bytes]] = {int: write_int, float: write_float, str: write_string}
@@ -29,14 +28,17 @@ class OscOutlet(Outlet):
     def __init__(self, address: str, context: OutletContext, tell: Tell | None = None) -> None:
         host, port = parse_address(address, "OSC")
         self._socket = datagrams(host, port)
-        self._places = Places(context.faces, context.max_gap_s)
+        self._places = Places(context)
+        self._of_face = tuple(name for name in self._places.fields.numbers if name not in OF_FRAME)
         super().__init__(f"osc {written(host, port)}", tell)
 
     def _hand_frame(self, tracked: TrackedFrame) -> None:
         table = self._places.rows(tracked)
         messages = [osc_message(f"{ROOT}/{name}", table[0][name]) for name in OF_FRAME]
         for place, row in enumerate(table):
-            messages += [osc_message(f"{ROOT}/{place}/{name}", row[name]) for name in OF_FACE if row[name] is not None]
+            messages += [
+                osc_message(f"{ROOT}/{place}/{name}", row[name]) for name in self._of_face if row[name] is not None
+            ]
         self._socket.send(osc_bundle(messages))
 
     def _hand_event(self, event: Event) -> None:

@@ -34,9 +34,9 @@ class OutletContext:
     columns: Columns = "affect"
     """Whose names the JSON lines on standard output bear."""
     extras: tuple[Extra, ...] = ("relative",)
-    """Further fields of these lines: see tracker.sinks.records.EXTRAS."""
+    """Further fields: see tracker.sinks.records.EXTRAS; attention stands in the lines on standard output alone."""
     readings: tuple[str, ...] = ()
-    """Names of the fields behind those: see Engine.reading_names."""
+    """Names of further fields of these lines: see Engine.reading_names."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from tracker.outlets.messages import empty_row, face_rows
+from tracker.outlets.messages import Fields
+from tracker.outlets.outlet import OutletContext
 from tracker.sinks.records import Row
 from tracker.types import TrackedFrame
 
@@ -19,14 +20,15 @@ class Place:
 class Places:
     """Gives each face a place from 0, which it keeps while its id lives; a new face takes the lowest that is free."""
 
-    def __init__(self, count: int, max_gap_s: float) -> None:
-        self._places: list[Place | None] = [None] * count
-        self._max_gap = max_gap_s
+    def __init__(self, context: OutletContext) -> None:
+        self.fields = Fields(context.extras)
+        self._places: list[Place | None] = [None] * context.faces
+        self._max_gap = context.max_gap_s
 
     def rows(self, tracked: TrackedFrame) -> list[Row]:
         """The record of each place: its face's, or that of a frame without one."""
-        table = [empty_row(tracked)] * len(self._places)
-        for row, place in zip(face_rows(tracked), self.seat(tracked), strict=True):
+        table = [self.fields.empty_row(tracked)] * len(self._places)
+        for row, place in zip(self.fields.face_rows(tracked), self.seat(tracked), strict=True):
             table[place] = row
         return table
 

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tracker.outlets.address import listening, parse_address, written
 from tracker.outlets.mailbox import Mailbox
-from tracker.outlets.messages import event_message, frame_message, hello_message, text_of
+from tracker.outlets.messages import Fields, event_message, frame_message, hello_message, text_of
 from tracker.outlets.outlet import Outlet, OutletContext, OutletState
 from tracker.types import Event, Tell, TrackedFrame
 
@@ -40,6 +40,7 @@ class WebSocketOutlet(Outlet):
     def __init__(self, address: str, context: OutletContext, tell: Tell | None = None) -> None:
         host, port = parse_address(address, "WebSocket", lowest=0)
         listener = listening(host, port)
+        self._fields = Fields(context.extras)
         self._server = Server(listener, text_of(hello_message(context)), _is_loopback(listener))
         super().__init__(f"ws {written(host, listener.getsockname()[1])}", tell)
 
@@ -50,7 +51,7 @@ class WebSocketOutlet(Outlet):
 
     def _hand_frame(self, tracked: TrackedFrame) -> None:
         if self._server.clients:
-            self._server.post(text_of(frame_message(tracked)))
+            self._server.post(text_of(frame_message(tracked, self._fields)))
 
     def _hand_event(self, event: Event) -> None:
         self._server.post(text_of(event_message(event)), keep=True)

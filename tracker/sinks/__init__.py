@@ -11,12 +11,12 @@ from typing import Literal
 
 from tracker.errors import SinkError
 from tracker.sinks.files import part_path, write_meta
-from tracker.types import SourceInfo, TrackedFrame
+from tracker.types import SourceInfo, Told, TrackedFrame
 
 __all__ = ["KINDS", "Columns", "Extra", "Sink", "SinkContext", "open_sink", "part_path", "write_meta"]
 
 Columns = Literal["affect", "openface", "pyfeat"]
-Extra = Literal["attention", "relative"]
+Extra = Literal["attention", "relative"] | Told
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SinkContext:
     extras: tuple[Extra, ...] = ()
     """Further columns: see tracker.sinks.records.EXTRAS."""
     readings: tuple[str, ...] = ()
-    """Names of the columns behind those, in JSON lines and Parquet alone: see Engine.reading_names."""
+    """Names of further columns, in JSON lines and Parquet alone: see Engine.reading_names."""
 
 
 class Sink(ABC):

@@ -24,9 +24,9 @@ So a full disk still has room for the footer, without which nothing could be rea
 
 def schema(columns: Columns, extras: Iterable[Column] = ()) -> pa.Schema:
     """The table's schema: int32, float64 for the timestamp, float32 for other numbers, text; lists of float32."""
-    types = [(name, _type(column)) for name, column in zip(column_names(columns), COLUMNS, strict=True)]
-    more = [(column.name, _type(column)) for column in extras]
-    return pa.schema(types + more)
+    extras = tuple(extras)
+    names = column_names(columns, extras)
+    return pa.schema([(name, _type(column)) for name, column in zip(names, (*COLUMNS, *extras), strict=True)])
 
 
 def _type(column: Column) -> pa.DataType:

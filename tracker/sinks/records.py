@@ -4,16 +4,16 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from tracker.sinks import Columns, Extra, Sink
+from tracker.sinks import Columns, Extra, Sink, SinkContext
 from tracker.sinks.files import open_output
-from tracker.types import QUADRANTS, AffectSample, Face, TrackedFrame
+from tracker.types import EXPRESSIONS, QUADRANTS, AffectSample, Face, Told, TrackedFrame
 
 Row = dict[str, Any]
 
@@ -23,7 +23,7 @@ class Column:
     """One column: its name, its type, the decimals kept, and its name in py-feat where that has one."""
 
     name: str
-    kind: Literal["int", "float", "text", "floats", "reading"]
+    kind: Literal["int", "float", "text", "floats", "reading", "probability"]
     decimals: int = 0
     pyfeat: str | None = None
 
@@ -66,17 +66,36 @@ ATTENTION: tuple[Column, ...] = (Column("attention", "floats", 4), Column("atten
 with the weight 0, where the window has no frame). CSV, which has no lists, leaves them out."""
 RELATIVE: tuple[Column, ...] = (Column("valence_rel", "float", 6), Column("arousal_rel", "float", 6))
 """The smoothed values less those of the face's neutral baseline, in live outputs."""
-EXTRAS: dict[Extra, tuple[Column, ...]] = {"attention": ATTENTION, "relative": RELATIVE}
-"""Further columns, by one name in every convention, behind the others: so those stand where they always do."""
+DEVIATION: tuple[Column, ...] = (Column("valence_sd", "float", 6), Column("arousal_sd", "float", 6))
+"""Standard deviation of the error of valence and arousal, of a model that tells it."""
+IN_PYFEAT = frozenset(EXPRESSIONS) - {"contempt"}
+PROBABILITIES: tuple[Column, ...] = tuple(
+    Column(f"p_{name}", "probability", 5, pyfeat=name if name in IN_PYFEAT else None) for name in EXPRESSIONS
+)
+"""Of the expressions, of a model that names them; py-feat calls seven of them by their bare names."""
+EXTRAS: dict[Extra, tuple[Column, ...]] = {
+    "attention": ATTENTION,
+    "relative": RELATIVE,
+    "deviation": DEVIATION,
+    "expressions": PROBABILITIES,
+}
+"""Further columns, behind the others: so those stand where they always do."""
+LAST = frozenset(get_args(Told))
+"""Extras that stand behind the readings too, at the end of a row."""
 
-FLAT = ("int", "float", "text")
+FLAT = ("int", "float", "text", "probability")
 """Kinds of the columns that CSV has."""
 DECIMALS = [column.decimals if column.kind == "float" else None for column in COLUMNS]
 
 
-def column_names(columns: Columns) -> tuple[str, ...]:
-    """The names of all columns in their order, in one convention."""
-    return tuple(c.pyfeat if columns == "pyfeat" and c.pyfeat else c.name for c in COLUMNS)
+def column_names(columns: Columns, extras: Iterable[Column] = ()) -> tuple[str, ...]:
+    """The names of all columns in their order, in one convention, and behind them those of extras."""
+    return tuple(c.pyfeat if columns == "pyfeat" and c.pyfeat else c.name for c in (*COLUMNS, *extras))
+
+
+def columns_of(context: SinkContext) -> tuple[str, ...]:
+    """The names of a run's columns in their order; CSV leaves out the lists and the readings."""
+    return column_names(context.columns, extra_columns(context.extras, context.readings))
 
 
 def first_frame(columns: Columns) -> int:
@@ -85,9 +104,13 @@ def first_frame(columns: Columns) -> int:
 
 
 def extra_columns(extras: Iterable[Extra], readings: Iterable[str] = ()) -> tuple[Column, ...]:
-    """The columns of these extras, and behind them those of the readings, all in their order."""
-    listed = (column for extra in extras for column in EXTRAS[extra])
-    return (*listed, *(Column(name, "reading", 6) for name in readings))
+    """The columns of these extras in their order; those of the readings stand before the extras of LAST."""
+    early, late = ([extra for extra in extras if (extra in LAST) is last] for last in (False, True))
+    return (*_columns_of(early), *(Column(name, "reading", 6) for name in readings), *_columns_of(late))
+
+
+def _columns_of(extras: Iterable[Extra]) -> Iterator[Column]:
+    return (column for extra in extras for column in EXTRAS[extra])
 
 
 def rows(tracked: TrackedFrame, columns: Columns = "affect", extras: Sequence[Column] = ()) -> list[Row]:
@@ -95,7 +118,7 @@ def rows(tracked: TrackedFrame, columns: Columns = "affect", extras: Sequence[Co
 
     extras (see extra_columns) follow behind the others; those of ATTENTION are lists of n floats.
     """
-    names = [*column_names(columns), *(column.name for column in extras)]
+    names = column_names(columns, extras)
     return [dict(zip(names, values, strict=True)) for values in _table(tracked, columns, extras)]
 
 
@@ -144,10 +167,11 @@ def _values(index: int, time: float, face: Face, sample: AffectSample) -> list[A
 
 
 def _extras(sample: AffectSample | None, columns: Sequence[Column]) -> list[Any]:
-    """In the order of the columns; the n-th reading belongs to the n-th of its kind."""
-    readings = iter(() if sample is None or sample.readings is None else sample.readings.tolist())
+    """In the order of the columns; the n-th reading belongs to the n-th of its kind, the n-th probability likewise."""
+    arrays = {"reading": getattr(sample, "readings", None), "probability": getattr(sample, "expressions", None)}
+    values = {kind: iter(() if array is None else array.tolist()) for kind, array in arrays.items()}
     return [
-        _round(next(readings, None), each.decimals) if each.kind == "reading" else _extra(sample, each)
+        _round(next(values[each.kind], None), each.decimals) if each.kind in values else _extra(sample, each)
         for each in columns
     ]
 
@@ -181,7 +205,7 @@ class CsvSink(Sink):
         flat = [column for column in extras if column.kind in FLAT]
         self._choices = columns, flat
         self._output = open_output(path)
-        self._output.write(csv_lines([[*column_names(columns), *(column.name for column in flat)]]))
+        self._output.write(csv_lines([column_names(columns, flat)]))
 
     def write(self, tracked: TrackedFrame) -> None:
         """Add the rows of one frame; they are in the file when this returns."""

@@ -7,14 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from nets.expressions import EXPRESSIONS
 from tracker.errors import DataError
 from tracker.faces.align import Template, align
 from tracker.faces.landmarks import FaceLandmarker
 from train.annotation_transfer import PRESETS
 from train.prepared import SPLITS
 
-EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-"""In the order of the votes' first eight columns; unknown and not-a-face follow."""
+EMOTIONS = EXPRESSIONS
+"""The votes' first eight columns, in that order; unknown and not-a-face follow."""
 CENTRES = PRESETS["affectnet-8"].with_classes(EMOTIONS).centres.astype(np.float32)
 """(8, 2): mean valence and arousal of each emotion in AffectNet; contempt's is a choice of ours."""
 LABEL_EMOTIONS = (4, 5, 6, 1, 3, 2, 0)
