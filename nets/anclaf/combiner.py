@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nets.anclaf.layers import Norm, Residual, norm_layer
-from nets.network import EXPRESSIONS
+from nets.expressions import EXPRESSIONS
 
 Score = Literal["linear", "mlp"]
 
@@ -110,63 +110,66 @@ class Reading(NamedTuple):
 
     affect: Tensor
     """(B, 2): valence and arousal, unbounded."""
-    expression_logits: Tensor | None
-    """(B, 8): of EXPRESSIONS, as if all were as common; None for a C without them."""
-    log_deviation: Tensor | None
-    """(B, 2): logarithm of the standard deviation of valence and arousal; None for a C without them."""
+    expression_logits: Tensor | None = None
+    """(B, 8): of EXPRESSIONS, as if all were equally common; None for a C that names none."""
+    log_deviation: Tensor | None = None
+    """(B, 2): logarithm of the standard deviation of valence and of arousal; None for a C that tells none."""
 
-    @property
-    def expressions(self) -> Tensor | None:
-        """(B, 8) probabilities."""
-        return None if self.expression_logits is None else torch.softmax(self.expression_logits, dim=1)
 
-    @property
-    def deviation(self) -> Tensor | None:
-        """(B, 2) standard deviations."""
-        return None if self.log_deviation is None else self.log_deviation.exp()
+class FaceReader(nn.Module):
+    """What C has besides where it sees the face network's maps: a second encoder, and heads for both features.
+
+    Affect is the mean of the expressions' places on the circumplex, weighed by their probabilities, and what a linear
+    head adds to it.
+    """
+
+    places: Tensor
+    """(8, 2): valence and arousal of each expression."""
+    temperature: Tensor
+    """(): divides the expressions' logits before their places are weighed; below 1 affect leaves the middle sooner."""
+
+    def __init__(self, encoder: CombinerEncoder, feature: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.affect = nn.Linear(feature, 2)
+        self.expressions = nn.Linear(feature, len(EXPRESSIONS))
+        self.deviation = nn.Linear(feature, 2)
+        self.register_buffer("places", torch.zeros(len(EXPRESSIONS), 2))
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, feature: Tensor) -> Reading:
+        """What both encoders' feature (B, F) says."""
+        logits = self.expressions(feature)
+        affect = torch.softmax(logits / self.temperature, dim=1) @ self.places.to(feature.dtype) + self.affect(feature)
+        return Reading(affect, logits, self.deviation(feature))
 
 
 class Combiner(nn.Module):
     """ANCLaF (recurrence None), ANCLaF-S-n (lstm) and ANCLaF-SA-n (attention) in one.
 
-    Beyond the paper, one with expressions reads affect off them: the mean of their places on the circumplex, weighed by
-    their probabilities, and a linear head adds what they do not tell. One with deviations tells how sure it is.
+    With a face reader, an extension, the feature is that of ZQ and then that of the face network's maps.
     """
 
-    places: Tensor
-    """(8, 2): valence and arousal of each expression."""
-
     def __init__(
-        self,
-        encoder: CombinerEncoder,
-        feature: int,
-        recurrence: Recurrence | None,
-        expressions: bool = False,
-        temperature: float = 1.0,
-        deviation: bool = False,
+        self, encoder: CombinerEncoder, feature: int, recurrence: Recurrence | None, face: FaceReader | None = None
     ) -> None:
+        """feature: width of the encoder's."""
         super().__init__()
         self.encoder = encoder
         self.head = nn.Linear(feature, 2)
-        self.temperature = temperature
-        self.expressions = nn.Linear(feature, len(EXPRESSIONS)) if expressions else None
-        if expressions:
-            self.register_buffer("places", torch.zeros(len(EXPRESSIONS), 2))
-        self.deviation = nn.Linear(feature, 2) if deviation else None
+        self.face = face
         self.recurrence = recurrence
 
-    def forward(self, zq: Tensor) -> tuple[Tensor, Reading]:
-        """ZQ (B, planes, s, s) to the frame's feature (B, F) and what C reads off it."""
+    def forward(self, zq: Tensor, maps: Tensor | None = None) -> tuple[Tensor, Reading]:
+        """ZQ (B, planes, s, s) and, for a face reader, maps (B, width, t, t): the feature (B, F) and its reading."""
         feature = self.encoder(zq)
+        if self.face is not None:
+            feature = torch.cat([feature, self.face.encoder(maps)], dim=1)
         return feature, self.read(feature)
 
     def read(self, feature: Tensor) -> Reading:
-        """What C reads off the feature (B, F) of single frames."""
-        affect, logits = self.head(feature), None
-        if self.expressions is not None:
-            logits = self.expressions(feature)
-            affect = torch.softmax(logits / self.temperature, dim=1) @ self.places.to(affect.dtype) + affect
-        return Reading(affect, logits, None if self.deviation is None else self.deviation(feature))
+        """What is read off the feature (B, F) of single frames."""
+        return Reading(self.head(feature)) if self.face is None else self.face(feature)
 
     def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (B, n, F) and valid (B, n) bool to the newest frame's affect (B, 2) and attention (B, n) or None."""
