@@ -195,7 +195,7 @@ def train_face(model: str, data: Path, face_weights: str | None, out: Path, chan
     values = changes_of(changes) | ({} if face_weights is None else {"face_weights": face_weights})
     config = settings(face.FaceConfig, values)
     further = "".join(f" --set {change}" for change in changes)
-    command = f"affect train face --model {model} --data FACES --face-weights FILE{further}"
+    command = f"affect train face --model {Path(model).stem} --data FACES --face-weights FILE{further}"
     path = face.train_face(model, data, rows_of(data, None, 0), config, out / config.name, command)
     click.echo(f"wrote {path}")
 
