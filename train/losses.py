@@ -8,6 +8,8 @@ BINS = 10
 """Of each axis, over [-1, 1]: 2 label units of AFEW-VA's 20 (the paper's discretisation by 10)."""
 
 
+LOG_DEVIATIONS = (-4.0, 1.0)
+"""Least and largest logarithm of a deviation that the loss tells apart: .018 and 2.7."""
 CAP_ROUNDS = 50
 """Of capping and bringing the mean back to 1, which capping has lowered."""
 
@@ -34,6 +36,16 @@ def affect_loss(prediction: Tensor, target: Tensor, weights: Tensor, epsilon: fl
     icc = 2 * covariance / (p_var + t_var + epsilon)
     ccc = 2 * covariance / (p_var + t_var + (p_mean - t_mean) ** 2 + epsilon)
     return (rmse + (1 - pcc) + (1 - ccc) + (1 - icc)).mean()
+
+
+def deviation_loss(log_deviation: Tensor, prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean negative log likelihood of the errors (B, 2) under normal deviations, less a constant; all are (B, 2).
+
+    It teaches the deviation alone: the prediction takes no gradient from it, which would harm it (Seitzer et al. 2022).
+    """
+    log_deviation = log_deviation.clamp(*LOG_DEVIATIONS)
+    error = (prediction - target).detach()
+    return (log_deviation + 0.5 * error**2 * torch.exp(-2 * log_deviation)).mean()
 
 
 def _shares(weights: Tensor) -> Tensor:

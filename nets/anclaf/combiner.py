@@ -1,12 +1,13 @@
 """C: affect from ZQ; one frame (Aspandi et al. 2021, Eq. 3), an LSTM over n (Eq. 4), attention (Eq. 5 to 8)."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from nets.anclaf.layers import Norm, Residual, norm_layer
+from nets.expressions import EXPRESSIONS
 
 Score = Literal["linear", "mlp"]
 
@@ -104,23 +105,75 @@ class Recurrence(nn.Module):
         return torch.cat([feature, context], dim=1), nn.functional.pad(found, (0, weights.shape[1] - found.shape[1]))
 
 
-class Combiner(nn.Module):
-    """ANCLaF (recurrence None), ANCLaF-S-n (lstm) and ANCLaF-SA-n (attention) in one."""
+class Reading(NamedTuple):
+    """What C reads off the feature of a single frame."""
 
-    def __init__(self, encoder: CombinerEncoder, feature: int, recurrence: Recurrence | None) -> None:
+    affect: Tensor
+    """(B, 2): valence and arousal, unbounded."""
+    expression_logits: Tensor | None = None
+    """(B, 8): of EXPRESSIONS, as if all were equally common; None for a C that names none."""
+    log_deviation: Tensor | None = None
+    """(B, 2): logarithm of the standard deviation of valence and of arousal; None for a C that tells none."""
+
+
+class FaceReader(nn.Module):
+    """What C has besides where it sees the face network's maps: a second encoder, and heads for both features.
+
+    Affect is the mean of the expressions' places on the circumplex, weighed by their probabilities, and what a linear
+    head adds to it.
+    """
+
+    places: Tensor
+    """(8, 2): valence and arousal of each expression."""
+    temperature: Tensor
+    """(): divides the expressions' logits before their places are weighed; below 1 affect leaves the middle sooner."""
+
+    def __init__(self, encoder: CombinerEncoder, feature: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.affect = nn.Linear(feature, 2)
+        self.expressions = nn.Linear(feature, len(EXPRESSIONS))
+        self.deviation = nn.Linear(feature, 2)
+        self.register_buffer("places", torch.zeros(len(EXPRESSIONS), 2))
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, feature: Tensor) -> Reading:
+        """What both encoders' feature (B, F) says."""
+        logits = self.expressions(feature)
+        affect = torch.softmax(logits / self.temperature, dim=1) @ self.places.to(feature.dtype) + self.affect(feature)
+        return Reading(affect, logits, self.deviation(feature))
+
+
+class Combiner(nn.Module):
+    """ANCLaF (recurrence None), ANCLaF-S-n (lstm) and ANCLaF-SA-n (attention) in one.
+
+    With a face reader, an extension, the feature is that of ZQ and then that of the face network's maps.
+    """
+
+    def __init__(
+        self, encoder: CombinerEncoder, feature: int, recurrence: Recurrence | None, face: FaceReader | None = None
+    ) -> None:
+        """feature: width of the encoder's."""
         super().__init__()
         self.encoder = encoder
         self.head = nn.Linear(feature, 2)
+        self.face = face
         self.recurrence = recurrence
 
-    def forward(self, zq: Tensor) -> tuple[Tensor, Tensor]:
-        """ZQ (B, planes, s, s) to the frame's feature (B, F) and its affect (B, 2), unbounded."""
+    def forward(self, zq: Tensor, maps: Tensor | None = None) -> tuple[Tensor, Reading]:
+        """ZQ (B, planes, s, s) and, for a face reader, maps (B, width, t, t): the feature (B, F) and its reading."""
         feature = self.encoder(zq)
-        return feature, self.head(feature)
+        if self.face is not None:
+            feature = torch.cat([feature, self.face.encoder(maps)], dim=1)
+        return feature, self.read(feature)
+
+    def read(self, feature: Tensor) -> Reading:
+        """What is read off the feature (B, F) of single frames."""
+        return Reading(self.head(feature)) if self.face is None else self.face(feature)
 
     def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (B, n, F) and valid (B, n) bool to the newest frame's affect (B, 2) and attention (B, n) or None."""
         if self.recurrence is None:
-            return self.head(window[:, -1]), None
+            return self.read(window[:, -1]).affect, None
         affect, attention = self.recurrence(window, valid)
         return affect[:, -1], attention if self.recurrence.attention else None

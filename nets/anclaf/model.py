@@ -6,8 +6,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nets.anclaf.combiner import Combiner, CombinerEncoder, Recurrence, Score
+from nets.anclaf.combiner import Combiner, CombinerEncoder, FaceReader, Recurrence, Score
 from nets.anclaf.discriminator import QUADRANTS, Discriminator, latent_head
+from nets.anclaf.face import LEVELS, FaceEncoder
 from nets.anclaf.generator import Generator
 from nets.anclaf.layers import Norm
 from nets.network import Answer, Network
@@ -19,6 +20,8 @@ class AnclafConfig:
 
     size: int = 128
     """Side of the crop, pixels."""
+    shrink: int = 1
+    """G's picture has a side of size / shrink: each of its pixels is the mean of shrink by shrink of the crop's."""
     channels: int = 3
     """3 RGB, 1 grey."""
     scaling: Literal["range", "standard"] = "range"
@@ -41,6 +44,11 @@ class AnclafConfig:
     combiner_widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
     combiner_norm: Norm = "none"
     combiner_residual: bool = False
+    face_levels: int = 0
+    """Levels of the face network (nets.anclaf.face) whose maps of the crop C sees beside ZQ; 0: none. With it C tells
+    expressions and deviations too."""
+    face_widths: tuple[int, ...] = ()
+    """Of C's encoder of those maps."""
     recurrence: Literal["none", "lstm", "attention"] = "none"
     """none: ANCLaF. lstm: ANCLaF-S-n. attention: ANCLaF-SA-n."""
     hidden: int = 512
@@ -49,7 +57,12 @@ class AnclafConfig:
     @property
     def feature(self) -> int:
         """Width F of the combiner's feature."""
-        return self.combiner_widths[-1]
+        return self.combiner_widths[-1] + (self.face_widths[-1] if self.face_levels else 0)
+
+    @property
+    def picture(self) -> int:
+        """Side of G's picture, pixels."""
+        return self.size // self.shrink
 
     @classmethod
     def compact(cls) -> "AnclafConfig":
@@ -109,18 +122,27 @@ class Anclaf(Network):
             c.channels, c.generator_width, c.generator_blocks, c.generator_norm, c.generator_kernel
         )
         outputs = QUADRANTS if c.quadrant == "classify" else 2
-        self.discriminator = Discriminator(c.channels, c.discriminator_width, c.discriminator_layers, c.size, outputs)
+        self.discriminator = Discriminator(
+            c.channels, c.discriminator_width, c.discriminator_layers, c.picture, outputs
+        )
         latent = 4 * c.generator_width
-        self.quadrant_head = latent_head(latent, c.size // 4) if c.quadrant_head else None
+        self.quadrant_head = latent_head(latent, c.picture // 4) if c.quadrant_head else None
         encoder = CombinerEncoder(latent + c.quadrant_planes, c.combiner_widths, c.combiner_norm, c.combiner_residual)
         recurrence = None
         if c.recurrence != "none":
             recurrence = Recurrence(c.feature, c.hidden, c.recurrence == "attention", c.score)
-        self.combiner = Combiner(encoder, c.feature, recurrence)
+        self.face_encoder, reader = None, None
+        if c.face_levels:
+            self.face_encoder = FaceEncoder(c.size, c.face_levels)
+            width = LEVELS[c.face_levels - 1][0]
+            reader = FaceReader(CombinerEncoder(width, c.face_widths, c.combiner_norm, c.combiner_residual), c.feature)
+        self.combiner = Combiner(encoder, c.combiner_widths[-1], recurrence, reader)
 
     def scale(self, crops: Tensor) -> Tensor:
-        """Crops (B, C, S, S) of grey levels 0 to 255 to the networks' range, [-1, 1]."""
+        """Crops (B, C, S, S) of grey levels 0 to 255 to G's pictures in [-1, 1]."""
         crops = crops.float()
+        if self.config.shrink > 1:
+            crops = nn.functional.avg_pool2d(crops, self.config.shrink)
         if self.config.scaling == "range":
             return crops / 127.5 - 1
         mean = crops.mean(dim=(1, 2, 3), keepdim=True)
@@ -128,22 +150,39 @@ class Anclaf(Network):
         return ((crops - mean) / (2.5 * spread)).clamp(-1, 1)
 
     def forward(self, image: Tensor) -> Encoding:
-        """Scaled crops (B, C, S, S). Q reaches C without a gradient: C does not teach D (released code, main_gan)."""
+        """Scaled crops (B, C, S, S). Q reaches C without a gradient: C does not teach D (released code, main_gan).
+
+        A model with a face network is not trained as a whole: see encode() and train.face.
+        """
         return self.read(*self.generator(image))
 
     def read(self, latent: Tensor, reconstruction: Tensor) -> Encoding:
         """What D and C say of G's two answers."""
         realness, verdict = self.discriminator(reconstruction)
         logits = self._named(verdict)
-        feature, affect = self.combiner(self._zq(latent, logits.detach()))
-        return Encoding(reconstruction, realness, verdict, logits, feature, affect)
+        feature, reading = self.combiner(self._zq(latent, logits.detach()))
+        return Encoding(reconstruction, realness, verdict, logits, feature, reading.affect)
 
     def encode(self, crops: Tensor) -> Answer:
-        """Crops (B, C, S, S) of 0 to 255 to feature (B, F), quadrant probabilities (B, 4) and affect (B, 2)."""
+        """What is read off crops (B, C, S, S) of 0 to 255."""
         latent = self.generator.encoder(self.scale(crops))
         logits = self.quadrant_logits(latent)
-        feature, affect = self.combiner(self._zq(latent, logits))
-        return Answer(feature, torch.softmax(logits, dim=1), affect)
+        maps = None if self.face_encoder is None else self.face_maps(crops)
+        feature, reading = self.combiner(self._zq(latent, logits), maps)
+        expressions, deviation = None, None
+        if self.has_expressions:
+            expressions, deviation = torch.softmax(reading.expression_logits, dim=1), reading.log_deviation.exp()
+        return Answer(feature, torch.softmax(logits, dim=1), reading.affect, expressions, deviation)
+
+    def face_maps(self, crops: Tensor) -> Tensor:
+        """The face network's maps (B, width, t, t) of crops (B, C, S, S) of 0 to 255."""
+        assert self.face_encoder is not None
+        return self.face_encoder(crops.float() / 127.5 - 1)
+
+    def own_feature(self, crops: Tensor) -> Tensor:
+        """C's feature (B, F) of ZQ alone, of crops (B, C, S, S) of 0 to 255."""
+        latent = self.generator.encoder(self.scale(crops))
+        return self.combiner.encoder(self._zq(latent, self.quadrant_logits(latent)))
 
     def quadrant_logits(self, latent: Tensor) -> Tensor:
         """Q's logits (B, 4) of Z (B, 4 width, S/4, S/4): by the head where there is one, else by D."""
@@ -161,6 +200,16 @@ class Anclaf(Network):
     def recurrence(self) -> Recurrence | None:
         """C's LSTM, of S-n and SA-n."""
         return self.combiner.recurrence
+
+    @property
+    def has_expressions(self) -> bool:
+        """Whether C tells the probabilities of expressions: with a face network it does."""
+        return self.config.face_levels > 0
+
+    @property
+    def has_deviation(self) -> bool:
+        """Whether C tells how far off its valence and arousal may be: likewise."""
+        return self.config.face_levels > 0
 
     def _named(self, verdict: Tensor) -> Tensor:
         """Quadrant logits (B, 4) of D's verdict."""
@@ -202,6 +251,14 @@ def with_quadrant_head(model: Anclaf, head: bool = True) -> Anclaf:
     grown = Anclaf(replace(model.config, quadrant_head=head))
     own = {name: value for name, value in model.state_dict().items() if not name.startswith("quadrant_head.")}
     grown.load_state_dict(own, strict=False)
+    return grown
+
+
+def with_face(model: Anclaf, levels: int, widths: tuple[int, ...]) -> Anclaf:
+    """A copy that sees the face network's maps beside ZQ, of crops twice as large; what is new is still untaught."""
+    config = replace(model.config, size=2 * model.config.size, shrink=2, face_levels=levels, face_widths=widths)
+    grown = Anclaf(config)
+    grown.load_state_dict(model.state_dict(), strict=False)
     return grown
 
 

@@ -11,7 +11,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from nets.anclaf import Anclaf, AnclafConfig
+from nets.anclaf.combiner import CombinerEncoder, FaceReader
+from nets.anclaf.face import FaceBlock, FaceEncoder
 from nets.anclaf.layers import Residual
+from nets.expressions import EXPRESSIONS
 from nets.onnx.graph import Graph
 
 FEW_CHANNELS = 4
@@ -24,25 +27,46 @@ def encoder_file(model: Anclaf, graph: Graph | None = None) -> bytes:
     Raises TypeError for a layer that has no ONNX form here.
     """
     graph, config = graph or Graph(), model.config
-    latent = layer(graph, model.generator.encoder, scaled(graph, "crops", config))
+    image = graph.node("Transpose", graph.node("Cast", "crops", to=1), perm=(0, 3, 1, 2))
+    latent = layer(graph, model.generator.encoder, scaled(graph, image, config))
     logits = judged(graph, model, latent) if model.quadrant_head is None else layer(graph, model.quadrant_head, latent)
     quadrant = graph.node("Softmax", logits, axis=1)
-    seen = layer(graph, model.combiner.encoder.body, with_planes(graph, latent, quadrant, config))
-    feature = graph.node("Flatten", graph.node("GlobalAveragePool", seen))
-    affect = layer(graph, model.combiner.head, feature)
-    crops = np.uint8, ("B", config.size, config.size, config.channels)
-    return graph.file({"crops": crops}, {feature: ("B", config.feature), quadrant: ("B", 4), affect: ("B", 2)})
+    feature = pooled(graph, model.combiner.encoder, with_planes(graph, latent, quadrant, config))
+    if model.face_encoder is None or model.combiner.face is None:
+        read = {layer(graph, model.combiner.head, feature): ("B", 2)}
+    else:
+        maps = layer(graph, model.face_encoder, graph.node("Sub", graph.node("Div", image, 127.5), 1.0))
+        feature = graph.node("Concat", feature, pooled(graph, model.combiner.face.encoder, maps), axis=1)
+        read = face_reading(graph, model.combiner.face, feature)
+    kind = np.uint8, ("B", config.size, config.size, config.channels)
+    return graph.file({"crops": kind}, {feature: ("B", config.feature), quadrant: ("B", 4), **read})
 
 
-def scaled(graph: Graph, crops: str, config: AnclafConfig) -> str:
-    """Anclaf.scale of crops (B, S, S, C) uint8, to (B, C, S, S)."""
-    image = graph.node("Transpose", graph.node("Cast", crops, to=1), perm=(0, 3, 1, 2))
+def face_reading(graph: Graph, reader: FaceReader, feature: str) -> dict[str, tuple[str, int]]:
+    """Affect, probabilities of expressions, and deviation of the feature (B, F), with their shapes."""
+    logits = layer(graph, reader.expressions, feature)
+    weights = graph.node("Softmax", graph.node("Div", logits, _array(reader.temperature)), axis=1)
+    place = graph.node("MatMul", weights, _array(reader.places))
+    affect = graph.node("Add", place, layer(graph, reader.affect, feature))
+    deviation = graph.node("Exp", layer(graph, reader.deviation, feature))
+    return {affect: ("B", 2), graph.node("Softmax", logits, axis=1): ("B", len(EXPRESSIONS)), deviation: ("B", 2)}
+
+
+def pooled(graph: Graph, encoder: CombinerEncoder, x: str) -> str:
+    """CombinerEncoder.forward of x."""
+    return graph.node("Flatten", graph.node("GlobalAveragePool", layer(graph, encoder.body, x)))
+
+
+def scaled(graph: Graph, image: str, config: AnclafConfig) -> str:
+    """Anclaf.scale of crops (B, C, S, S)."""
+    if config.shrink > 1:
+        image = graph.node("AveragePool", image, kernel_shape=(config.shrink,) * 2, strides=(config.shrink,) * 2)
     if config.scaling == "range":
         return graph.node("Sub", graph.node("Div", image, 127.5), 1.0)
     within: dict[str, Any] = {"axes": (1, 2, 3)}
     centred = graph.node("Sub", image, graph.node("ReduceMean", image, **within))
     power = graph.node("ReduceMean", graph.node("Mul", centred, centred), **within)
-    count = config.channels * config.size**2
+    count = config.channels * config.picture**2
     spread = graph.node("Sqrt", graph.node("Mul", power, 2.5**2 * count / (count - 1)))
     return graph.node("Clip", graph.node("Div", centred, graph.node("Max", spread, 2.5 * 4.0)), -1.0, 1.0)
 
@@ -65,7 +89,7 @@ def with_planes(graph: Graph, latent: str, quadrant: str, config: AnclafConfig) 
     if config.quadrant_planes == 1:
         quadrant = graph.node("Cast", graph.node("ArgMax", quadrant, axis=1), to=1)
     points = graph.node("Reshape", quadrant, [0, 0, 1, 1])
-    planes = graph.node("Expand", points, [1, 1, config.size // 4, config.size // 4])
+    planes = graph.node("Expand", points, [1, 1, config.picture // 4, config.picture // 4])
     return graph.node("Concat", latent, planes, axis=1)
 
 
@@ -85,6 +109,20 @@ def _sequential(graph: Graph, module: nn.Sequential, x: str) -> str:
 def _residual(graph: Graph, module: Residual, x: str) -> str:
     y = layer(graph, module.body, x)
     return graph.node("Add", y, x) if module.skip else y
+
+
+def _face_block(graph: Graph, block: FaceBlock, x: str) -> str:
+    y, skip = layer(graph, block.body, x), x
+    if block.halving:
+        skip = graph.node("AveragePool", x, kernel_shape=(2, 2), strides=(2, 2))
+        empty = block.added_channels
+        skip = graph.node("Pad", skip, [0, 0, 0, 0, 0, empty, 0, 0]) if empty else skip
+        y = graph.node("Pad", y, [0, 0, 0, 0, 0, 0, 1, 1]) if block.shortens else y
+    return graph.node("Relu", graph.node("Add", y, skip))
+
+
+def _max_pool(graph: Graph, pool: Any, x: str) -> str:
+    return graph.node("MaxPool", x, kernel_shape=(pool.kernel_size,) * 2, strides=(pool.stride,) * 2)
 
 
 def _conv(graph: Graph, conv: nn.Conv2d, x: str) -> str:
@@ -122,7 +160,10 @@ def _array(values: Tensor) -> np.ndarray:
 
 LAYERS: dict[type[nn.Module], Callable[[Graph, Any, str], str]] = {
     nn.Sequential: _sequential,
+    FaceEncoder: _sequential,
+    FaceBlock: _face_block,
     Residual: _residual,
+    nn.MaxPool2d: _max_pool,
     nn.Conv2d: _conv,
     nn.ConvTranspose2d: _conv_transpose,
     nn.InstanceNorm2d: _instance_norm,

@@ -1,0 +1,259 @@
+"""Teaches an ANCLaF to see with a face network too: its maps beside ZQ, expressions, deviations.
+
+G, D, Q and what C's own encoder makes of ZQ stay as they are. Two things keep what the face network has learnt: its
+early levels stand still and its late ones move slowly; and in training now one and now the other half of C's feature is
+left out, so that neither leans on the other.
+"""
+
+import time
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from nets.anclaf import Anclaf, with_face
+from nets.checkpoint import ModelCard, save
+from tracker.errors import DataError
+from train import run
+from train.anclaf import validate
+from train.config import StageOneConfig, Weighted
+from train.datasets.ferplus import CENTRES
+from train.distortion import augment, distort
+from train.dlib import face_encoder_weights
+from train.examples import Examples, examples, inner
+from train.folds import Rows
+from train.losses import affect_loss, deviation_loss, soft_cross_entropy
+from train.prepared import Prepared, open_prepared
+from train.quadrant_head import open_anclaf
+from train.scoring.compared import check_crops
+
+LOSSES = ("affect", "emotion", "deviation")
+LONGEST_STEP = 5.0
+"""Length to which the gradient is cut."""
+COVERED, COVERED_DEVIATIONS = 0.9, 1.645
+"""Share of a normal distribution within so many standard deviations."""
+FACE_DATA = (
+    "face network: the first levels of dlib_face_recognition_resnet_model_v1 (Davis King 2017, public domain), trained "
+    "on about 3 million faces of face scrub, VGG and the web"
+)
+
+
+@dataclass(frozen=True)
+class FaceConfig(Weighted):
+    """How the face network and C's new parts learn."""
+
+    name: str = "anclaf-face"
+    """Of the model that comes out."""
+    levels: int = 3
+    """Of the face network."""
+    widths: tuple[int, ...] = (128, 160)
+    """Of C's encoder of its maps."""
+    face_weights: str = "dlib_face_recognition_resnet_model_v1.dat"
+    """The file with which the face network begins; empty: with drawn weights."""
+    label_share: float = 0.4
+    """Of the picture's own label in the target; the rest are votes."""
+    weight_power: float = 0.6
+    """A face weighs its emotions' frequency to minus this in the affect loss."""
+    temperature: float = 1.0
+    """Of the expressions whose places make affect: see FaceReader."""
+    distorted: float = 0.6
+    """Share of the pictures that a camera spoils."""
+    own_left_out: float = 0.25
+    """Share of the faces for which the half of C's feature that reads ZQ is 0."""
+    face_left_out: float = 0.15
+    """Likewise of the half that reads the face network's maps."""
+    loss: dict[str, float] = field(default_factory=lambda: {"affect": 1.0, "emotion": 1.0, "deviation": 0.1})
+    epochs: int = 8
+    waits: int = 1
+    """First epochs in which the face network stands still while C's new parts find their place."""
+    batch: int = 128
+    learning_rate: float = 4e-4
+    """Of C's new parts."""
+    face_rate: float = 3e-5
+    """Of the face network's last level; 0: the network stays as it is."""
+    face_decay: float = 0.6
+    """Of each level before it, as a share of the one after it."""
+    frozen: int = 1
+    """First parts of the face network (stem, levels) that stay as they are."""
+    weight_decay: float = 0.02
+    average_decay: float = 0.998
+    """Of the moving average of the weights, per step; the average is what ships."""
+    seed: int = 11
+
+    def __post_init__(self) -> None:
+        self.check_losses(LOSSES)
+
+    def card(self) -> dict[str, Any]:
+        """For a model card: the file by its name alone."""
+        return {**asdict(self), "face_weights": Path(self.face_weights).name}
+
+
+def train_face(model: str, data: Path, rows: Rows, config: FaceConfig, out: Path, command: str) -> Path:
+    """Grow the model by a face network, teach it on the training rows, and write OUT/NAME.safetensors; its path.
+
+    A second call goes on where the first stopped. Raises CheckpointError for what is no ANCLaF, DataError where its
+    crops are not the set's (they are twice as large as the model's own), or the set has no emotions.
+    """
+    (single, card), prepared = open_anclaf(model), open_prepared(data)
+    crop = {**card.crop, "size": 2 * single.config.size}
+    check_crops(f"{config.name} (from {card.name})", crop, prepared)
+    stage = StageOneConfig(label_share=config.label_share, weighting="emotions")
+    faces, held = (examples(prepared, rows[part], stage, training=part == "train") for part in ("train", "validation"))
+    if faces.emotions is None:
+        raise DataError(f"{prepared.folder} has no emotions; expected a set with votes or labels, such as ferplus")
+    out.mkdir(parents=True, exist_ok=True)
+    lesson = FaceLesson(single, faces, config, out)
+    if not lesson.resume() and config.face_weights:
+        lesson.begin_with(Path(config.face_weights))
+    taught = lesson.run(held, prepared.template.margin)
+    factors = calibrate(taught, held, prepared.template.margin)
+    path = out / f"{config.name}.safetensors"
+    save(path, taught, grown_card(card, taught, crop, config, command, prepared, factors), torch.float16)
+    return path
+
+
+class FaceLesson:
+    """The training: everything that a checkpoint has to hold to go on where it stopped."""
+
+    def __init__(self, single: Anclaf, faces: Examples, config: FaceConfig, folder: Path) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.faces, self.folder, self.epoch = config, faces, folder, 0
+        self.device, self.log = run.device(), run.Log(folder)
+        self.pupil = with_face(single, config.levels, config.widths).eval().requires_grad_(False).to(self.device)
+        network, reader = self.pupil.face_encoder, self.pupil.combiner.face
+        assert network is not None and reader is not None and faces.frequency is not None
+        self.network, self.reader = network, reader
+        reader.places.copy_(torch.from_numpy(CENTRES))
+        reader.temperature.fill_(config.temperature)
+        for head in (reader.affect, reader.expressions, reader.deviation):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+        self.average = deepcopy(self.pupil)
+        self.log_prior = faces.frequency.log().to(self.device)
+        self.weights = faces.weights(StageOneConfig(weighting="emotions"), config.weight_power)
+        groups = self._taught()
+        self.steps = len(faces) // config.batch
+        self.optimiser = torch.optim.AdamW(groups, config.learning_rate, (0.9, 0.99), weight_decay=config.weight_decay)
+        rates: Any = [self._late_rate if group["waits"] else self._rate for group in groups]
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, rates)
+
+    def _taught(self) -> list[dict[str, Any]]:
+        """What learns, in groups with their rates: C's new parts, and the face network's late parts, the last first."""
+        groups: list[dict[str, Any]] = [{"params": list(self.reader.parameters()), "waits": False}]
+        parts = list(self.network)[self.config.frozen :] if self.config.face_rate else []
+        for below, part in enumerate(reversed(parts)):
+            rate = self.config.face_rate * self.config.face_decay**below
+            groups.append({"params": list(part.parameters()), "lr": rate, "weight_decay": 0.0, "waits": True})
+        for group in groups:
+            for parameter in group["params"]:
+                parameter.requires_grad_(True)
+        return groups
+
+    def _rate(self, step: int) -> float:
+        """Share of the learning rate."""
+        return run.rise_and_fall(step, self.config.epochs * self.steps)
+
+    def _late_rate(self, step: int) -> float:
+        return 0.0 if step < self.config.waits * self.steps else self._rate(step)
+
+    def begin_with(self, path: Path) -> None:
+        """Take the face network's first weights from dlib's file; DataError where it is not that network's."""
+        tensors = face_encoder_weights(path, self.pupil.config.size, self.config.levels)
+        for model in (self.pupil, self.average):
+            run.fill(model.face_encoder, tensors, path)
+
+    def run(self, held: Examples, margin: int) -> Anclaf:
+        """All epochs that are left; returns the averaged model."""
+        while self.epoch < self.config.epochs:
+            started = time.monotonic()
+            self.reader.train()
+            draw = torch.Generator().manual_seed(self.config.seed + self.epoch)
+            torch.manual_seed(self.config.seed + 1000 * self.epoch)
+            order = torch.randperm(len(self.faces), generator=draw)[: self.steps * self.config.batch]
+            label = f"epoch {self.epoch + 1}/{self.config.epochs}"
+            losses = run.mean_losses(
+                self._step(index) for index in tqdm(order.split(self.config.batch), label, leave=False)
+            )
+            self.epoch += 1
+            run.save_run(self, STATE)
+            seconds = round(time.monotonic() - started)
+            self.log.write(
+                self.epoch,
+                {"epoch": self.epoch, "seconds": seconds, **losses, **validate(self.average, held, margin)},
+            )
+        return self.average
+
+    def resume(self) -> bool:
+        """Go on from the folder's state; False where there is none."""
+        return run.resume_run(self, STATE)
+
+    def _step(self, index: Tensor) -> dict[str, Tensor]:
+        batch = self.faces.batch(index, self.weights)
+        crops = distort(augment(self.faces.pictures(index), self.pupil.config.size), self.config.distorted)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            feature = self._feature(crops.contiguous(memory_format=torch.channels_last).to(self.device))
+        reading = self.reader(feature.float())
+        assert batch.emotions is not None
+        alike = torch.ones(len(index), device=self.device)
+        # the prior is added to the logits, which so learn a posterior under equally common emotions (Menon et al. 2021)
+        losses = {
+            "affect": affect_loss(reading.affect, batch.affect, batch.weights),
+            "emotion": soft_cross_entropy(reading.expression_logits + self.log_prior, batch.emotions, alike),
+            "deviation": deviation_loss(reading.log_deviation, reading.affect, batch.affect),
+        }
+        run.descend(self.optimiser, self.schedule, run.total_of(losses, self.config.weight), LONGEST_STEP)
+        run.follow(self.average, self.pupil, self.config.average_decay, self.schedule.last_epoch)
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _feature(self, crops: Tensor) -> Tensor:
+        """C's feature (B, F) of crops (B, C, S, S), now one and now the other half of it left out."""
+        with torch.no_grad():
+            own = self.pupil.own_feature(crops)
+        face = self.reader.encoder(self.pupil.face_maps(crops))
+        draw = torch.rand(len(crops), 1, device=crops.device)
+        own = own * (draw < 1 - self.config.own_left_out)
+        return torch.cat([own, face * (draw > self.config.face_left_out)], dim=1)
+
+
+STATE = ("pupil", "average", "optimiser", "schedule")
+
+
+@torch.no_grad()
+def calibrate(model: Anclaf, held: Examples, margin: int, batch: int = 256) -> list[float]:
+    """Make the deviations of a model true of the held faces: 90 % of the errors of each axis lie within 1.645 of them.
+
+    Returns the two factors by which they grew; they become part of the head's bias.
+    """
+    ratios = []
+    for index in torch.arange(len(held)).split(batch):
+        answer = model.encode(inner(held.pictures(index), margin).to(run.device()))
+        ratios.append(((answer.affect.clamp(-1, 1).cpu() - held.affect[index]) / answer.deviation.cpu()).abs())
+    factors = torch.cat(ratios).quantile(COVERED, dim=0) / COVERED_DEVIATIONS
+    assert model.combiner.face is not None
+    model.combiner.face.deviation.bias += factors.log().to(run.device())
+    return [round(value, 4) for value in factors.tolist()]
+
+
+def grown_card(
+    card: ModelCard, model: Anclaf, crop: dict[str, Any], config: FaceConfig, command: str, data: Prepared,
+    factors: list[float],
+) -> ModelCard:  # fmt: skip
+    """The card of the model that grew from the card's; what was measured of that one does not hold of this."""
+    return replace(
+        card,
+        name=config.name,
+        config=model.config.to_dict(),
+        crop=crop,
+        data=f"{card.data}; {FACE_DATA}",
+        command=command,
+        training={
+            **card.training,
+            "face": {**config.card(), "from": card.name, "data": data.name, "deviations grew by": factors},
+        },
+        figures={},
+        quantised={},
+    )
