@@ -229,8 +229,9 @@ def list_models(folder: Path = WEIGHTS) -> list[ModelCard]:
 
 
 def model_files(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, by name."""
-    return sorted(path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}"))
+    """The checkpoints in a folder, by name; a .onnx file counts where it has a card."""
+    brought = (path for path in folder.glob(f"*{own.SUFFIX}") if path.with_suffix(".json").is_file())
+    return sorted([*folder.glob("*.safetensors"), *brought])
 
 
 def _open_own(path: Path) -> tuple[nn.Module, ModelCard]:

@@ -61,15 +61,15 @@ def reading_of(
         raise DataError(f"{data.folder} has no training frame with a face and an annotation; expected some")
     if two.directions is None:
         return Reading.whole(features.feature, kept)
-    if isinstance(model, OwnNetwork):
-        head = linear_head(features.feature[kept], features.affect[kept])
-    else:
+    if isinstance(model, Anclaf) and model.combiner.face is None:
         head = model.combiner.head.weight.detach()
+    else:
+        head = linear_head(features.feature[kept], features.affect[kept])
     return Reading.moving(features.feature, kept, data.clip, head, two.directions)
 
 
 def linear_head(feature: np.ndarray, affect: np.ndarray) -> Tensor:
-    """(2, F): what of features (N, F) tells a network's own affect (N, 2), where its head is not to be seen."""
+    """(2, F): what of features (N, F) tells a network's own affect (N, 2), where no linear head is to be seen."""
     centred, told = (np.asarray(each, np.float64) - each.mean(axis=0) for each in (feature, affect))
     moments = centred.T @ centred
     ridge = 1e-6 * max(float(np.trace(moments)) / len(moments), 1e-12)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -169,9 +170,12 @@ class OwnConfig:
     hidden: int = 0
     score: Score = "linear"
 
-    @property
+    def __post_init__(self) -> None:
+        self.own  # noqa: B018
+
+    @cached_property
     def own(self) -> OwnCard:
-        """The card, read; ValueError."""
+        """The card, read; ValueError for one that is none."""
         return read_own(self.card, Path(self.file).stem)
 
     @property
