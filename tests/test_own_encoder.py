@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from own_encoders import CARD, CLASSES, write_own
 from scenes import WrittenFaces, two_walkers
-from sequence_sets import columns_of, write_set
+from sequence_sets import columns_of, write_model, write_set, write_split_set
 
 from nets.checkpoint import CheckpointFault, load, read_card
 from nets.expressions import EXPRESSIONS
@@ -419,3 +419,23 @@ def test_our_own_encoder_brought_along_gives_our_own_trace(tmp_path: Path, sampl
     np.testing.assert_allclose(*traces, atol=2e-6)
     assert np.std(traces[0], axis=0).min() > 1e-4
     assert load_runtime(path).card.name == "ours" and load_runtime(path).card.crop == card.crop
+
+
+def test_s_is_trained_on_another_anclaf_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "SummaryWriter", lambda _: type("Board", (), {"add_scalar": print, "flush": print}))
+    single = write_model(tmp_path, "mine")
+    write_split_set(tmp_path / "set")
+    changes = [f"--set=stage_two.{each}" for each in ("lengths=[2]", "hidden=8", "epochs=1", "attention_epochs=1")]
+    options = ("--encoder", single, "--data", tmp_path / "set", "--out", tmp_path / "runs", *changes)
+    result = affect("train", "anclaf", *options)
+    assert result.exit_code == 0, result.output
+    grown, card = load(tmp_path / "runs" / "compact" / "mine-S-2.safetensors")
+    assert (card.name, card.kind, card.sequence_length) == ("mine-S-2", "anclaf", 2)
+    assert card.command.endswith("&& affect train anclaf --config compact --data FACES --encoder mine.safetensors " + (
+        " ".join(change.replace("=", " ", 1) for change in changes)))  # fmt: skip
+    own = load(single)[0].state_dict()
+    assert all(np.allclose(grown.state_dict()[name], value, atol=1e-3) for name, value in own.items())
+    refused = affect("train", "anclaf", "--encoder", "levasa-compact", "--data", tmp_path / "set", "--out", tmp_path)
+    assert (
+        refused.exit_code == 1 and "is a model of kind 'levasa'; expected an ANCLaF, or an ONNX file" in refused.stderr
+    )

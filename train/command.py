@@ -50,16 +50,16 @@ def options_of_folds(command: Any) -> Any:
 @train.command("anclaf")
 @click.option("--config", default=DEFAULT_CONFIG, show_default=True, help="A name of train/configs/, or a .json file.")
 @click.option("--sequences", type=Path, help="A prepared set of clips for stage two, where --data holds none.")
-@click.option("--encoder", type=Path, metavar="FILE.onnx", help="Stage two alone, on what this network says of a face.")
+@click.option("--encoder", metavar="NAME|FILE", help="Stage two alone, on an .onnx file or another ANCLaF.")
 @options_of_folds
 @options_of_training
 def train_anclaf(
-    config: str, sequences: Path | None, encoder: Path | None, folds: Path | None, fold: int, **options: Any
+    config: str, sequences: Path | None, encoder: str | None, folds: Path | None, fold: int, **options: Any
 ) -> None:
     """ANCLaF: stage one (G, D, C), then S-2 to S-32 and SA-2 to SA-32, as the configuration says.
 
     Writes OUT/CONFIG/NAME.safetensors, NAME-S-n and NAME-SA-n with their cards. Under torchrun it uses its processes.
-    With --encoder NAME is that network's, and --data holds clips with crops as it takes them (affect prepare --like).
+    With --encoder NAME is that model's, and --data holds clips with crops as it takes them (affect prepare --like).
     """
     from train.config import changed, read_config
     from train.pipeline import train_all
@@ -71,7 +71,7 @@ def train_anclaf(
     parts = [(path, rows_of(path, folds, fold)) for path in sets]
     out = options["out"] / (Path(config).stem + (f"-fold-{fold}" if folds else ""))
     further = ["--sequences CLIPS"] * bool(sequences) + ["--folds FILE"] * bool(folds)
-    further += [f"--encoder {encoder.name}"] if encoder else []
+    further += [f"--encoder {Path(encoder).name}"] if encoder else []
     command = command_of("anclaf", config, further, options["changes"])
     written = train_all(settings, parts, out, options["processes"], command, encoder)
     click.echo("wrote\n" + "\n".join(f"  {path}" for path in written))

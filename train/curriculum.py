@@ -127,7 +127,7 @@ def export(
         config=whole.config.to_dict(),
         sequence_length=length,
         rate_hz=two.rate_hz,
-        training=config.to_dict(),
+        training={**card.training, **config.to_dict()},
         figures={},
     )
     if run.rank_and_world()[0] == 0:

@@ -9,7 +9,7 @@ from nets.checkpoint import CheckpointFault, load
 from nets.onnx.own import OwnNetwork
 from tracker.errors import CheckpointError
 from train import anclaf, run
-from train.config import TrainingConfig, read_config
+from train.config import THEN, TrainingConfig, read_config
 from train.curriculum import run_curriculum
 from train.examples import examples
 from train.features import features_folder, write_features
@@ -38,11 +38,11 @@ def train_all(
     out: Path,
     processes: int,
     command: str,
-    encoder: Path | None = None,
+    encoder: str | None = None,
 ) -> list[Path]:
     """Stage one on the first part, and, where the configuration has it, stage two on the last; all checkpoints' paths.
 
-    encoder: a FILE.onnx in place of stage one, whose name the checkpoints then bear.
+    encoder: a FILE.onnx, or the checkpoint of an ANCLaF, in place of stage one.
 
     parts: the folder of a prepared set and which of its frames train and validate; one, or faces and then clips.
     command: what makes the same weights again, for the cards. A second call goes on where the first stopped.
@@ -60,22 +60,25 @@ def train_all(
 
 
 def run_stage_two(
-    config: TrainingConfig, single: Path, data: Path, rows: Rows, out: Path, command: str = ""
+    config: TrainingConfig, single: Path | str, data: Path, rows: Rows, out: Path, command: str = ""
 ) -> list[Path]:
     """The features of the single-frame model at `single`, then the curriculum on them; the checkpoints' paths.
 
-    One that is a FILE.onnx is not copied: the checkpoints' cards say where it lies, and its SHA-256. command: what
-    makes these, for the card of such a one, which has none of its own.
+    command: what makes these of a model that was not trained here; they then bear its name. A FILE.onnx is not copied:
+    their cards say where it lies, and its SHA-256. Raises CheckpointError for a model that cannot be used.
     """
     try:
         (model, card), prepared = load(single), open_prepared(data)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
-    assert isinstance(model, Anclaf | OwnNetwork)
+    if not isinstance(model, Anclaf | OwnNetwork):
+        raise CheckpointError(f"{card.name} is a model of kind {card.kind!r}; expected an ANCLaF, or an ONNX file")
+    check_crops(card.name, card.crop, prepared)
+    if command:
+        before = "" if isinstance(model, OwnNetwork) else f"{card.command}{THEN}"
+        config, card = replace(config, name=card.name), replace(card, command=before + command)
     if isinstance(model, OwnNetwork):
-        check_crops(card.name, card.crop, prepared)
         model.config = replace(model.config, file=os.path.relpath(single, out))
-        config, card = replace(config, name=card.name), replace(card, command=command)
     with run.first_alone():
         features = write_features(model, prepared, features_folder(model, prepared), device=str(run.device()))
     if data.name not in card.data:
