@@ -22,8 +22,8 @@ from nets.onnx.session import OnnxEncoder, OnnxFault, load_encoder
 from nets.recurrent import RecurrentWeights, recurrent_weights
 
 Kind = Literal["auto", "torch", "onnx", "int8"]
-"""onnx and int8 are ONNX Runtime, for ANCLaF on a CPU; int8 works on whole numbers, where the card has their ranges.
-auto is the fastest that there is."""
+"""onnx and int8 are ONNX Runtime on a CPU: onnx for ANCLaF and for ONNX files of one's own; int8 for ANCLaF alone, on
+whole numbers, where the card has their ranges. auto is the fastest that there is."""
 Net = TypeVar("Net", bound=nn.Module)
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,10 @@ class TorchEncoder:
 
 
 class Runtime:
-    """A model of any kind on a device; its encoder runs by torch, ANCLaF's on a CPU by ONNX Runtime too. No state."""
+    """A model of any kind on a device; it has no state.
+
+    Its encoder runs by torch, ANCLaF's on a CPU by ONNX Runtime too, one of the user's own by ONNX Runtime alone.
+    """
 
     def __init__(
         self, model: Network, card: ModelCard, device: str = "cpu", kind: Kind = "torch", threads: int | None = None

@@ -18,6 +18,7 @@ from sequence_sets import columns_of, write_model, write_set, write_split_set
 from nets.checkpoint import CheckpointFault, load, read_card
 from nets.expressions import EXPRESSIONS
 from nets.onnx.encoder import encoder_file
+from nets.onnx.graph import Graph
 from nets.onnx.own import OwnEncoder, OwnNetwork
 from nets.onnx.session import OnnxFault, open_session
 from nets.runtime import fold_batch_norms, load_runtime
@@ -439,3 +440,12 @@ def test_s_is_trained_on_another_anclaf_too(tmp_path: Path, monkeypatch: pytest.
     assert (
         refused.exit_code == 1 and "is a model of kind 'levasa'; expected an ANCLaF, or an ONNX file" in refused.stderr
     )
+
+
+def test_a_network_that_mixes_its_faces_is_refused(tmp_path: Path) -> None:
+    graph = Graph()
+    mean = graph.node("Flatten", graph.node("ReduceMean", "faces", axes=(0, 2, 3)))
+    path = write_own(tmp_path, outputs={"valence": mean, "arousal": f"{mean}[1]", "expressions": None, "feature": None})
+    path.write_bytes(graph.file({"faces": (np.float32, ("B", 3, 32, 32))}, {mean: (1, 3)}))
+    with pytest.raises(CheckpointFault, match=r"has the shape \(1, 3\) for 2 faces; expected a row a face"):
+        load(path)
