@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from nets.anclaf import Anclaf, with_face
 from nets.checkpoint import ModelCard, save
+from nets.expressions import EXPRESSIONS
 from tracker.errors import DataError
 from train import run
 from train.anclaf import validate
@@ -60,6 +61,10 @@ class FaceConfig(Weighted):
     """A face weighs its emotions' frequency to minus this in the affect loss."""
     temperature: float = 1.0
     """Of the expressions whose places make affect: see FaceReader."""
+    neutral: tuple[float, float] = (0.04, 0.0)
+    """Place of the neutral face, put in after training. FER+'s neutral faces have some votes for sadness and anger, and
+    a place of AffectNet's mean leaves neutral faces from elsewhere below 0: with this one those of the development sets
+    lie on it."""
     distorted: float = 0.6
     """Share of the pictures that a camera spoils."""
     own_left_out: float = 0.25
@@ -110,6 +115,8 @@ def train_face(model: str, data: Path, rows: Rows, config: FaceConfig, out: Path
     if not lesson.resume() and config.face_weights:
         lesson.begin_with(Path(config.face_weights))
     taught = lesson.run(held, prepared.template.margin)
+    assert taught.combiner.face is not None
+    taught.combiner.face.places[EXPRESSIONS.index("neutral")] = torch.tensor(config.neutral)
     factors = calibrate(taught, held, prepared.template.margin)
     path = out / f"{config.name}.safetensors"
     save(path, taught, grown_card(card, taught, crop, config, command, prepared, factors), torch.float16)
