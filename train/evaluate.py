@@ -253,6 +253,7 @@ class EvaluateGroup(click.Group):
 FURTHER = {
     "sequences": "train.scoring.sequences:evaluate_sequences",
     "synthetic": "train.scoring.synthetic:evaluate_synthetic",
+    "apices": "train.scoring.apices:evaluate_apices",
     "folds": "train.folds:write_folds",
     "levasa": "train.levasa.tasks.command:evaluate_levasa",
     "disvae": "train.disvae.tasks.command:evaluate_disvae",

@@ -241,7 +241,7 @@ def calibrate(model: Anclaf, held: Examples, margin: int, batch: int = 256) -> l
         ratios.append(((answer.affect.clamp(-1, 1).cpu() - held.affect[index]) / answer.deviation.cpu()).abs())
     factors = torch.cat(ratios).quantile(COVERED, dim=0) / COVERED_DEVIATIONS
     assert model.combiner.face is not None
-    model.combiner.face.deviation.bias += factors.log().to(run.device())
+    model.combiner.face.deviation.bias.add_(factors.log().to(run.device()))
     return [round(value, 4) for value in factors.tolist()]
 
 
