@@ -96,6 +96,9 @@ def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     NaN where no round is left.
     """
+    if not len(values):
+        none = np.full(values.shape[1:], np.nan)
+        return none, none
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         low, high = np.nanpercentile(values, [2.5, 97.5], axis=0)
