@@ -95,7 +95,9 @@ def test_a_bias_of_the_classes_is_all_or_none_of_the_error() -> None:
         told = anatomy_of(answer, labels, resampled_figures(answer, labels, resamples_of(60, 20)))
         assert_allclose(list(told["class_bias_share"].values()), share, atol=1e-9)
     assert list(told["classes"]) == ["neutral", "happiness", "sadness"]
-    told = anatomy_of(answer := Answer(shifted, np.zeros(60, int)), labels, resampled_figures(answer, labels, np.ones((1, 60))))
+    told = anatomy_of(
+        answer := Answer(shifted, np.zeros(60, int)), labels, resampled_figures(answer, labels, np.ones((1, 60)))
+    )
     assert_allclose(list(told["classes"]["happiness"]["bias"].values()), shifts[1], atol=1e-6)
     assert_allclose(list(told["classes"]["sadness"]["people"].values()), CENTRES[3], atol=1e-6)
 
@@ -132,9 +134,7 @@ def test_without_classes_the_quadrants_weigh_alike_and_smiles_are_told_by_valenc
     assert "classes" not in told and "accuracy" not in told["figures"] and told["deviation"] is None
 
 
-def test_the_deviation_finds_the_errors_and_its_intervals_hold_them(
-    told: dict, answer: Answer, labels: Labels
-) -> None:
+def test_the_deviation_finds_the_errors_and_its_intervals_hold_them(told: dict, answer: Answer, labels: Labels) -> None:
     error = answer.affect - labels.target
     size = np.abs(error[:, 1])
     worst = size >= np.sort(size)[-N // 5]

@@ -72,7 +72,8 @@ def _errors(model: dict[str, Any], report: dict[str, Any]) -> list[str]:
     """Bias, the neutral faces and spread, a line each."""
     if "classes" in model:
         share, neutral = model["class_bias_share"], model["neutral"]
-        lines = [f"bias of the classes' means: V {number(share['valence'])}, A {number(share['arousal'])} of the error^2"]
+        shares = f"V {number(share['valence'])}, A {number(share['arousal'])}"
+        lines = [f"bias of the classes' means: {shares} of the squared error"]
         if neutral is None:
             lines.append("neutral faces: none in this set")
         else:

@@ -94,6 +94,5 @@ def _caption(report: dict[str, Any]) -> str:
     facts = report["set"]
     return (
         f"{facts['name']}, {facts['part']}: {facts['frames']} frames of {facts['clips']} clips; average of valence "
-        "and arousal"
-        + ("; bands: 95 % intervals over clips" if facts["clips"] > 1 else "; no interval: one clip")
+        "and arousal" + ("; bands: 95 % intervals over clips" if facts["clips"] > 1 else "; no interval: one clip")
     )

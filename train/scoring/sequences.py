@@ -195,7 +195,7 @@ def _notes(data: Prepared, parts: dict[int, Part], rows: list[Row], scored: np.n
 @click.option("--model", "models", multiple=True, default=[default_of(BatchConfig, "model")], show_default=True,
               help="A name or a .safetensors file, again for each; {fold} in it is the fold's number.")  # fmt: skip
 @click.option("--split", type=click.Choice(["test", "validation", "all"]),
-              help="Of the set's own split, or all of the set.  [default: test; all where the set has no split]")  # fmt: skip
+              help="Of the set's own split, or all of it.  [default: test; all where it has no split]")  # fmt: skip
 @click.option("--folds", type=Path, help="A file made by affect eval folds, in place of the set's own split.")
 @click.option("--fold", type=int, help="The fold to score; without it, each in turn.")
 @click.option("--tune-on", type=click.Choice(["train", "validation"]), default="train", show_default=True)
