@@ -165,9 +165,10 @@ def _neutral(affect: np.ndarray, target: np.ndarray) -> dict[str, Any] | None:
     """Where the neutral faces lie, for the model and for people; None without any."""
     if not len(target):
         return None
-    sides = {"model": affect, "people": target}
-    gloomy = {name: {"below": float((side[:, 0] < GLOOMY).mean())} for name, side in sides.items()}
-    return {"n": len(target)} | {name: _named(side.mean(axis=0)) | gloomy[name] for name, side in sides.items()}
+    report: dict[str, Any] = {"n": len(target)}
+    for name, side in {"model": affect, "people": target}.items():
+        report[name] = {**_named(side.mean(axis=0)), "below": float((side[:, 0] < GLOOMY).mean())}
+    return report
 
 
 def _spread(affect: np.ndarray, target: np.ndarray) -> dict[str, float | None]:
