@@ -193,7 +193,9 @@ def test_pictures_are_scored_by_it(tmp_path: Path, sample_clip: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{number}.png"), video.read()[1])
         rows.append(f"{number}.png,{0.2 * number - 0.3},{0.1 * number}")
     (tmp_path / "labels.csv").write_text("\n".join(["path,valence,arousal", *rows]))
-    result = affect("eval", "images", tmp_path / "labels.csv", "--model", write_own(tmp_path), "--json", tmp_path / "j")
+    result = affect(
+        "eval", "pictures", tmp_path / "labels.csv", "--model", write_own(tmp_path), "--json", tmp_path / "j"
+    )
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "j").read_text())["n"] == 4
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.errors import UsageError
+from tracker.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from train.folds import Rows
@@ -259,7 +259,12 @@ def rows_of(data: Path, folds: Path | None, fold: int) -> "Rows":
     from train.prepared import open_prepared
 
     prepared = open_prepared(data)
-    return Folds.load(folds).rows(prepared, fold) if folds else split_rows(prepared)
+    if not folds:
+        return split_rows(prepared)
+    rows = Folds.load(folds).rows(prepared, fold)
+    if not rows["validation"].any():
+        raise DataError(f"{folds}: the training folds have 1 subject; expected two or more, one of them to validate")
+    return rows
 
 
 def changes_of(pairs: tuple[str, ...]) -> dict[str, Any]:
