@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BATCH = 64
 
-CropsOf: TypeAlias = "Callable[[Template], tuple[np.ndarray, np.ndarray]]"
+CropsOf: TypeAlias = Callable[["Template"], tuple[np.ndarray, np.ndarray]]
 """The crops (N, S, S, C) uint8 of the pictures by a model's template, and where (N,) bool a face was found."""
 
 
@@ -37,9 +37,8 @@ def predict(runtime: "Runtime", crops: np.ndarray) -> "Answer":
     starts = tqdm(range(0, len(crops), BATCH), "encoding", unit="batch", leave=False)
     batches = [runtime.encode(crops[start : start + BATCH]) for start in starts]
     quadrant, affect = (np.concatenate([batch[i] for batch in batches]) for i in (1, 2))
-    further: list[list[Any]] = [
-        [getattr(each, name, None) for each in batches] for name in ("expressions", "deviation")
-    ]
+    names = ("expressions", "deviation")
+    further: list[list[Any]] = [[getattr(batch, name, None) for batch in batches] for name in names]
     expressions, deviation = (np.concatenate(each) if each[0] is not None else None for each in further)
     if deviation is not None and not ((deviation > 0) & np.isfinite(deviation)).all():
         raise DataError(f"{runtime.card.name} gives deviations that are no numbers above 0; expected each above 0")
