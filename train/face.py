@@ -7,9 +7,9 @@ left out, so that neither leans on the other.
 
 import time
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from nets.expressions import EXPRESSIONS
 from tracker.errors import DataError
 from train import run
 from train.anclaf import validate
-from train.config import StageOneConfig, Weighted
+from train.config import CONFIGS, Configuration, StageOneConfig, Weighted
 from train.datasets.ferplus import CENTRES
 from train.distortion import augment, distort
 from train.dlib import face_encoder_weights
@@ -44,11 +44,15 @@ FACE_DATA = (
 
 
 @dataclass(frozen=True)
-class FaceConfig(Weighted):
+class FaceConfig(Weighted, Configuration):
     """How the face network and C's new parts learn."""
 
-    name: str = "anclaf-face"
+    folder: ClassVar[Path] = CONFIGS / "face"
+
+    name: str
     """Of the model that comes out."""
+    start: str
+    """The ANCLaF that grows: the name of one that ships, or a .safetensors file."""
     levels: int = 3
     """Of the face network."""
     widths: tuple[int, ...] = (128, 160)
@@ -93,17 +97,17 @@ class FaceConfig(Weighted):
         self.check_losses(LOSSES)
 
     def card(self) -> dict[str, Any]:
-        """For a model card: the file by its name alone."""
-        return {**asdict(self), "face_weights": Path(self.face_weights).name}
+        """For a model card: files by their names alone."""
+        return {**self.to_dict(), "start": Path(self.start).stem, "face_weights": Path(self.face_weights).name}
 
 
-def train_face(model: str, data: Path, rows: Rows, config: FaceConfig, out: Path, command: str) -> Path:
-    """Grow the model by a face network, teach it on the training rows, and write OUT/NAME.safetensors; its path.
+def train_face(config: FaceConfig, data: Path, rows: Rows, out: Path, command: str) -> Path:
+    """Grow a model by a face network, teach it on the training rows, and write OUT/NAME.safetensors; its path.
 
     A second call goes on where the first stopped. Raises CheckpointError for what is no ANCLaF, DataError where its
     crops are not the set's (they are twice as large as the model's own), or the set has no emotions.
     """
-    (single, card), prepared = open_anclaf(model), open_prepared(data)
+    (single, card), prepared = open_anclaf(config.start), open_prepared(data)
     crop = {**card.crop, "size": 2 * single.config.size}
     check_crops(f"{config.name} (from {card.name})", crop, prepared)
     stage = StageOneConfig(label_share=config.label_share, weighting="emotions")
@@ -259,7 +263,7 @@ def grown_card(
         command=command,
         training={
             **card.training,
-            "face": {**config.card(), "from": card.name, "data": data.name, "deviations grew by": factors},
+            "face": {**config.card(), "data": data.name, "deviations grew by": factors},
         },
         figures={},
         quantised={},
