@@ -20,7 +20,7 @@ from tracker.faces.align import Template
 from train.datasets import ferplus
 from train.dlib import face_encoder_weights
 from train.examples import Examples
-from train.face import calibrate
+from train.face import FaceConfig, calibrate, set_readout
 from train.prepared import LabelScale, Names, Prepared, create_crops, write_prepared
 
 SMALL = AnclafConfig(
@@ -243,6 +243,19 @@ def _stops_after(patch: pytest.MonkeyPatch, steps: int):
         return rate(self, step)
 
     return stopping
+
+
+def test_spread_moves_all_but_the_neutral_face() -> None:
+    model = grown()
+    crops = torch.randint(0, 256, (5, 1, 64, 64)).float()
+    before = model.encode(crops)
+    config = FaceConfig("tiny", "small", spread=(1.5, 1.0), neutral=(0.0, 0.0))
+    set_readout(model, config)
+    after = model.encode(crops)
+    sharp = before.expressions ** (1 / 0.5)
+    neutral = (sharp / sharp.sum(1, keepdim=True))[:, :1] * torch.from_numpy(ferplus.CENTRES[:1])
+    assert torch.allclose(after.affect, (before.affect - neutral) * torch.tensor([1.5, 1.0]), atol=1e-5)
+    assert torch.equal(after.expressions, before.expressions)
 
 
 def test_deviations_cover_what_they_say() -> None:

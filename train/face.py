@@ -65,10 +65,13 @@ class FaceConfig(Weighted, Configuration):
     """A face weighs its emotions' frequency to minus this in the affect loss."""
     temperature: float = 1.0
     """Of the expressions whose places make affect: see FaceReader."""
+    spread: tuple[float, float] = (1.1, 1.0)
+    """Factors of valence and of arousal, put in after training. Faces unlike the training's are read timidly; what FER+
+    lets one add without its own figures falling below those of anclaf-compact was added."""
     neutral: tuple[float, float] = (0.04, 0.0)
-    """Place of the neutral face, put in after training. FER+'s neutral faces have some votes for sadness and anger, and
-    a place of AffectNet's mean leaves neutral faces from elsewhere below 0: with this one those of the development sets
-    lie on it."""
+    """Place of the neutral face, put in after training and not spread. FER+'s neutral faces have some votes for sadness
+    and anger, so that with AffectNet's mean as their place neutral faces from elsewhere lie below 0; with this one those
+    of the development sets lie there."""
     distorted: float = 0.6
     """Share of the pictures that a camera spoils."""
     own_left_out: float = 0.25
@@ -119,8 +122,7 @@ def train_face(config: FaceConfig, data: Path, rows: Rows, out: Path, command: s
     if not lesson.resume() and config.face_weights:
         lesson.begin_with(Path(config.face_weights))
     taught = lesson.run(held, prepared.template.margin)
-    assert taught.combiner.face is not None
-    taught.combiner.face.places[EXPRESSIONS.index("neutral")] = torch.tensor(config.neutral)
+    set_readout(taught, config)
     factors = calibrate(taught, held, prepared.template.margin)
     path = out / f"{config.name}.safetensors"
     save(path, taught, grown_card(card, taught, crop, config, command, prepared, factors), torch.float16)
@@ -231,6 +233,18 @@ class FaceLesson:
 
 
 STATE = ("pupil", "average", "optimiser", "schedule")
+
+
+@torch.no_grad()
+def set_readout(model: Anclaf, config: FaceConfig) -> None:
+    """Put the configuration's spread and its place of the neutral face into a model that has been taught."""
+    reader = model.combiner.face
+    assert reader is not None
+    spread = torch.tensor(config.spread, device=reader.places.device)
+    reader.places.mul_(spread)
+    reader.affect.weight.mul_(spread[:, None])
+    reader.affect.bias.mul_(spread)
+    reader.places[EXPRESSIONS.index("neutral")] = torch.tensor(config.neutral, device=spread.device)
 
 
 @torch.no_grad()
