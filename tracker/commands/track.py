@@ -36,6 +36,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted
 @setting(SourceOptions, "start", "--start", type=float, metavar="S", help="Begin at this time, seconds.")
 @setting(SourceOptions, "end", "--end", type=float, metavar="S", help="End at this time, seconds.")
 @setting(SourceOptions, "fps", "--fps", metavar="N", help="Pictures a second, for pictures alone.")
+@setting(SourceOptions, "stream", "--stream", type=int, metavar="N", help="Video stream, as `affect info` counts.")
 @setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
 @setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is in the overlay video.")
 @setting(BatchConfig, "resume", "--resume", is_flag=True, help="Skip what is complete.")

@@ -14,8 +14,10 @@ from tracker.types import Frame, SourceInfo, SourceReport
 if TYPE_CHECKING:
     from tracker.sources.readahead import Reader
 
-PICTURE = re.compile(r"\.(bmp|jp2|jpe?g|p[bgnp]m|png|tiff?|webp)", re.IGNORECASE)
+PICTURE = re.compile(r"\.(apng|avif|bmp|hei[cf]|jp2|jpe?g|p[bgnp]m|png|tiff?|webp)", re.IGNORECASE)
 VIDEO = re.compile(r"\.(3gp|asf|avi|flv|gif|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|mxf|ogv|ts|vob|webm|wmv|y4m)", re.IGNORECASE)
+MOST_PIXELS = 200_000_000
+"""Of a picture or a frame: larger ones are refused, since each takes several bytes a pixel of memory, often twice."""
 LIVE = ("camera:", "rtsp://", "rtsps://", "rtmp://", "rtmps://", "rtp://", "udp://", "tcp://", "srt://")
 URLS = ("http://", "https://")
 
@@ -107,6 +109,16 @@ def without_password(uri: str) -> str:
         return uri
     address, question, _ = re.sub(r"(?<=://)[^/]*@", "", uri).partition("?")
     return address + (question and "?...")
+
+
+def is_before(time: float, limit: float | None) -> bool:
+    """Whether a time lies before a limit, to the microsecond, as tables tell times; always where there is no limit."""
+    return limit is None or round(time, 6) < round(limit, 6)
+
+
+def too_large(width: int, height: int) -> str:
+    """Why a picture of more than MOST_PIXELS is refused."""
+    return f"it has {width}x{height} pixels, and at most {MOST_PIXELS // 10**6} million can be read; make it smaller"
 
 
 def _expand(pattern: str) -> list[str]:

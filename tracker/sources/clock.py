@@ -1,5 +1,6 @@
 """Timestamps of decoded frames made into times that strictly increase."""
 
+from collections import deque
 from fractions import Fraction
 from math import inf
 
@@ -21,6 +22,8 @@ class StreamClock:
         self._last = -inf
         self._behind = False
         self._stamps = _BestStamp()
+        self.joins: list[tuple[float, float]] = []
+        """Times at which the timestamps went back for good, and by how many seconds."""
 
     def tell(self, pts: int | None, dts: int | None) -> tuple[float, bool]:
         """Time of the next frame in seconds, and whether its presentation timestamp had to be repaired."""
@@ -48,6 +51,7 @@ class StreamClock:
             return self._last + self._step / 2
         time = self._last + 1.5 * self._step
         self._offset += time - stamped
+        self.joins.append((time, time - stamped))
         return time
 
 
@@ -68,3 +72,24 @@ class _BestStamp:
             self._last_dts = dts
         trusted = self._pts_faults <= self._dts_faults or self._last_dts == -inf
         return pts if trusted and pts is not None else dts
+
+
+class DecodingOrder:
+    """Presentation timestamps where the container has but those of decoding (AVI): the pictures take them in order.
+
+    A picture that is not bidirectional is never shown before its own place: what is left from before that was lost.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[int] = deque()
+
+    def send(self, stamp: int | None) -> None:
+        """Note the timestamp of a packet that the decoder is given."""
+        if stamp is not None:
+            self._waiting.append(stamp)
+
+    def receive(self, own: int | None, bidirectional: bool) -> int | None:
+        """The timestamp of the next picture to be shown, whose packet had the timestamp `own`."""
+        while own is not None and not bidirectional and self._waiting and self._waiting[0] < own:
+            self._waiting.popleft()
+        return self._waiting.popleft() if self._waiting else own
