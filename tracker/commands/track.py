@@ -38,6 +38,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted
 @setting(SourceOptions, "fps", "--fps", metavar="N", help="Pictures a second, for pictures alone.")
 @setting(SourceOptions, "stream", "--stream", type=int, metavar="N", help="Video stream, as `affect info` counts.")
 @setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
+@setting(OutputConfig, "empty", "--empty", help="What CSV has for a number that was not measured.")
 @setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is in the overlay video.")
 @setting(BatchConfig, "resume", "--resume", is_flag=True, help="Skip what is complete.")
 @setting(BatchConfig, "workers", "--workers", metavar="N", help="Sources tracked at once, each by its own process.")

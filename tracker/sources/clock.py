@@ -22,11 +22,12 @@ class StreamClock:
         self._last = -inf
         self._behind = False
         self._stamps = _BestStamp()
-        self.joins: list[tuple[float, float]] = []
-        """Times at which the timestamps went back for good, and by how many seconds."""
+        self.went_back = 0.0
+        """Seconds by which the timestamps have gone back for good at the newest frame."""
 
     def tell(self, pts: int | None, dts: int | None) -> tuple[float, bool]:
         """Time of the next frame in seconds, and whether its presentation timestamp had to be repaired."""
+        self.went_back = 0.0
         stamp = self._stamps.choose(pts, dts)
         stamped = None if stamp is None else self._seconds(stamp) + self._offset
         sound = stamped is not None and stamped > self._last
@@ -51,7 +52,7 @@ class StreamClock:
             return self._last + self._step / 2
         time = self._last + 1.5 * self._step
         self._offset += time - stamped
-        self.joins.append((time, time - stamped))
+        self.went_back = time - stamped
         return time
 
 

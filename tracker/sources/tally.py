@@ -7,7 +7,7 @@ from tracker.types import SourceReport
 
 TOLERANCE_S = 0.5
 """A stream that ends this much before its declared end was cut off."""
-MOST_LOST = 0.5
+MOST_LOST = 0.2
 """Share of the frames, lost and damaged ones together, above which the video counts as not read."""
 LEAP_S = 60.0
 """A gap between two frames that deserves a word, unless the frames always lie so far apart."""
@@ -65,7 +65,8 @@ class Tally:
             self.failed and f"packets too damaged to decode: {self.failed} (frames lost: about {self._lost})",
             self.damaged and f"damaged frames: {self.damaged}",
             self.repaired and f"timestamps that were missing or went back, now repaired: {self.repaired}",
-            self.leaps and f"the times leap: {self.leaps[0]}" + (f", and {len(self.leaps) - 1} more" if self.leaps[1:] else ""),
+            self.leaps
+            and f"the times leap: {self.leaps[0]}" + (f", and {len(self.leaps) - 1} more" if self.leaps[1:] else ""),
             *self.notes,
         )
         warnings = tuple(note for note in notes if note)
@@ -84,7 +85,7 @@ class Tally:
             return f"decoding broke off at {where}: the rest is damaged"
         bad = self._lost + self.damaged
         if bad > MOST_LOST * self.sent:
-            return f"most of the video cannot be decoded: {bad} of {self.sent} frames are lost or damaged"
+            return f"too much cannot be decoded: {bad} of {self.sent} frames are lost or damaged"
         if self.cut_off or self.declared_end - self.reached > TOLERANCE_S:
             return f"the file is truncated: it breaks off at {where}"
         return ""

@@ -149,10 +149,8 @@ class VideoReader:
                 else:
                     stamp = order.receive(picture.pts, picture.pict_type == PictureType.B)
                     time, repaired = clock.tell(stamp, stamp)
-                while clock.joins:
-                    at, back = clock.joins.pop(0)
-                    if back > LEAP_S:
-                        tally.leaps.append(f"the timestamps go back by {back:.0f} s at {at:.2f} s, and run on from there")
+                if clock.went_back > LEAP_S:
+                    tally.leaps.append(f"the timestamps go back by {clock.went_back:.0f} s at {time:.2f} s")
                 yield picture, time, repaired
 
     def _packets(self) -> Iterator[av.Packet | None]:
