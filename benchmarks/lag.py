@@ -46,7 +46,8 @@ def extremes(uri: str, engine: Engine) -> tuple[FaceFeatures, FaceFeatures]:
 
     def heard(crops: np.ndarray) -> Any:
         answer = encode(crops)
-        seen.append(FaceFeatures(*(None if part is None else part[:1] for part in answer)))
+        parts: list[Any] = [None if part is None else part[:1] for part in answer]
+        seen.append(FaceFeatures(*parts))
         return answer
 
     with open_source(uri) as source, patch.object(engine.runtime, "encode", heard):

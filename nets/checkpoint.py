@@ -1,5 +1,7 @@
 """Checkpoints: NAME.safetensors with the weights and, beside it, its model card NAME.json. No pickle is ever read.
 
+An encoder of the user's own is a FILE.onnx with its own kind of card beside it: see nets.onnx.own.
+
 One may leave out the weights that another beside it has, its base: models that share an encoder ship it once. What
 base it is stands in the metadata of the .safetensors file, so that its SHA-256 still says which weights it has.
 """
@@ -22,6 +24,8 @@ from nets.disvae import Disvae, DisvaeConfig
 from nets.files import write_whole
 from nets.landmark_vae import LandmarkVae, LandmarkVaeConfig
 from nets.levasa import Levasa, LevasaConfig
+from nets.onnx import own
+from nets.onnx.session import OnnxFault
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the models that ship."""
@@ -30,9 +34,12 @@ KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "disvae": lambda config: Disvae(DisvaeConfig.from_dict(config)),
     "levasa": lambda config: Levasa(LevasaConfig.from_dict(config)),
     "landmark-vae": lambda config: LandmarkVae(LandmarkVaeConfig.from_dict(config)),
+    own.KIND: lambda config: own.OwnNetwork(own.OwnConfig(**config)),
 }
 """What builds a model of each kind from its card's config."""
 
+
+SUFFIXES = (".safetensors", own.SUFFIX)
 
 BASE = "base"
 """In a file's metadata: the JSON of a Base."""
@@ -79,7 +86,7 @@ class ModelCard:
     """What runs the encoder on whole numbers of eight bits (see nets.onnx.session); empty where it was not measured."""
     parameters: int = 0
     sha256: str = ""
-    """Of the .safetensors file."""
+    """Of the .safetensors file, or of the .onnx file."""
 
     @property
     def path(self) -> Path:
@@ -87,8 +94,10 @@ class ModelCard:
         return WEIGHTS / f"{self.name}.safetensors"
 
     def brief(self) -> dict[str, str]:
-        """Which weights they are, and their licence."""
-        return {"name": self.name, "kind": self.kind, "sha256": self.sha256, "terms": self.terms}
+        """Which weights they are, and their licence; of a recurrence behind an encoder of one's own that one's too."""
+        told = {"name": self.name, "kind": self.kind, "sha256": self.sha256, "terms": self.terms}
+        encoder = self.config.get("sha256", self.sha256)
+        return told if encoder == self.sha256 else {**told, "encoder_sha256": encoder}
 
 
 def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.dtype = torch.float32) -> ModelCard:
@@ -120,11 +129,13 @@ def write_card(path: Path | str, card: ModelCard) -> None:
 
 
 def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
-    """The model, in evaluation mode and float32, and its card; by the name of one that ships, or a .safetensors path.
+    """The model, in evaluation mode and float32, and its card; by the name of one that ships, or by its path.
 
     Raises CheckpointFault where it is missing, damaged, of an unknown kind, or not what its card says.
     """
     path = find(model)
+    if path.suffix == own.SUFFIX:
+        return _open_own(path)
     tensors, card = read_weights(path)
     network = _build(path, card)
     try:
@@ -136,6 +147,10 @@ def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     """All weights of a checkpoint as they are stored, its base's among them, and its card. Raises CheckpointFault."""
+    if path.suffix == own.SUFFIX:
+        raise CheckpointFault(
+            f"{path} is an encoder brought along, whose weights are its own; expected a .safetensors file"
+        )
     card = read_card(path)
     payload = path.read_bytes()
     digest = hashlib.sha256(payload).hexdigest()
@@ -145,15 +160,17 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
             "fetch it again, or make it again with the card's command"
         )
     try:
-        own = load_tensors(payload)
+        tensors = load_tensors(payload)
     except SafetensorError as error:
         raise _other_weights(path, error) from error
     base = base_of(path)
-    return {**(_weights_of_base(path, base) if base else {}), **own}, card
+    return {**(_weights_of_base(path, base) if base else {}), **tensors}, card
 
 
 def base_of(path: Path) -> Base | None:
     """What the checkpoint at path must lie beside; None for one that has all its weights. Raises CheckpointFault."""
+    if path.suffix == own.SUFFIX:
+        return None
     try:
         with safe_open(path, "pt") as file:
             told = json.loads((file.metadata() or {}).get(BASE, "null"))
@@ -176,20 +193,26 @@ def _weights_of_base(path: Path, base: Base) -> dict[str, Tensor]:
 
 
 def find(model: str | Path) -> Path:
-    """The .safetensors file of a model that ships, by name, or of a path."""
+    """The file of a model that ships, by name, or the path of a .safetensors or .onnx file."""
     path = Path(model)
-    if path.suffix != ".safetensors" and path.name == str(model) and not path.exists():
+    if path.suffix not in SUFFIXES and path.name == str(model) and not path.exists():
         path = WEIGHTS / f"{model}.safetensors"
-    if path.is_file() and path.suffix == ".safetensors":
+    if path.is_file() and path.suffix in SUFFIXES:
         return path
     if path.is_file():
-        raise CheckpointFault(f"{path} is not a checkpoint; expected a .safetensors file with its .json card beside it")
+        raise CheckpointFault(
+            f"{path} is not a checkpoint; expected a .safetensors or .onnx file with its .json card beside it"
+        )
     known = ", ".join(card.name for card in list_models()) or "none ships"
-    raise CheckpointFault(f"no model {str(model)!r}; expected a name ({known}) or the path of a .safetensors file")
+    raise CheckpointFault(
+        f"no model {str(model)!r}; expected a name ({known}) or the path of a .safetensors or .onnx file"
+    )
 
 
 def read_card(path: Path | str) -> ModelCard:
-    """The card beside the checkpoint at path; raises CheckpointFault."""
+    """The card beside the checkpoint at path; raises CheckpointFault. That of a FILE.onnx is made of what it says."""
+    if Path(path).suffix == own.SUFFIX:
+        return _open_own(Path(path))[1]
     beside = Path(path).with_suffix(".json")
     try:
         values = {"quantised": {}, **json.loads(beside.read_text(encoding="utf-8"))}
@@ -202,14 +225,42 @@ def read_card(path: Path | str) -> ModelCard:
 
 def list_models(folder: Path = WEIGHTS) -> list[ModelCard]:
     """Cards of the checkpoints in a folder, by name."""
-    return [read_card(path) for path in sorted(folder.glob("*.safetensors"))]
+    return [read_card(path) for path in model_files(folder)]
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, by name; a .onnx file counts where it has a card."""
+    brought = (path for path in folder.glob(f"*{own.SUFFIX}") if path.with_suffix(".json").is_file())
+    return sorted([*folder.glob("*.safetensors"), *brought])
+
+
+def _open_own(path: Path) -> tuple[nn.Module, ModelCard]:
+    """An encoder of the user's own as a model, and its card as a model card."""
+    try:
+        network, card = own.open_own(path)
+    except (OnnxFault, ValueError, OSError) as error:
+        raise CheckpointFault(f"{path} cannot be used: {_first_line(error)}") from error
+    config = network.config
+    return network.eval(), ModelCard(
+        name=card.name,
+        kind=own.KIND,
+        config=config.to_dict(),
+        crop=card.crop,
+        data="not said by its card",
+        terms=card.terms,
+        command=f"none: {path.name} was brought along",
+        sha256=config.sha256,
+    )
 
 
 def _build(path: Path, card: ModelCard) -> nn.Module:
     if card.kind not in KINDS:
         raise CheckpointFault(f"{path} is a model of kind {card.kind!r}; expected {', '.join(KINDS)}")
     try:
-        return KINDS[card.kind](card.config)
+        network = KINDS[card.kind](card.config)
+        return own.with_file(network.config, path.parent) if isinstance(network, own.OwnNetwork) else network
+    except OnnxFault as error:
+        raise CheckpointFault(f"{path}: {error}") from error
     except (TypeError, KeyError, ValueError) as error:
         raise CheckpointFault(f"{path}: the card's config is not one of {card.kind!r}: {_first_line(error)}") from error
 

@@ -17,12 +17,13 @@ from nets.anclaf import Anclaf
 from nets.checkpoint import CheckpointFault, ModelCard, load
 from nets.landmark_vae import LandmarkVae
 from nets.network import Answer, Network
+from nets.onnx.own import OwnEncoder, OwnNetwork
 from nets.onnx.session import OnnxEncoder, OnnxFault, load_encoder
 from nets.recurrent import RecurrentWeights, recurrent_weights
 
 Kind = Literal["auto", "torch", "onnx", "int8"]
-"""onnx and int8 are ONNX Runtime, for ANCLaF on a CPU; int8 works on whole numbers, where the card has their ranges.
-auto is the fastest that there is."""
+"""onnx and int8 are ONNX Runtime on a CPU: onnx for ANCLaF and for ONNX files of one's own; int8 for ANCLaF alone, on
+whole numbers, where the card has their ranges. auto is the fastest that there is."""
 Net = TypeVar("Net", bound=nn.Module)
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,10 @@ class TorchEncoder:
 
 
 class Runtime:
-    """A model of any kind on a device; its encoder runs by torch, ANCLaF's on a CPU by ONNX Runtime too. No state."""
+    """A model of any kind on a device; it has no state.
+
+    Its encoder runs by torch, ANCLaF's on a CPU by ONNX Runtime too, one of the user's own by ONNX Runtime alone.
+    """
 
     def __init__(
         self, model: Network, card: ModelCard, device: str = "cpu", kind: Kind = "torch", threads: int | None = None
@@ -89,8 +93,10 @@ class Runtime:
         affect, attention = self._model.combine(rows, mask)
         return _numpy(affect), None if attention is None else _numpy(attention)
 
-    def _choose(self, kind: Kind, threads: int | None) -> TorchEncoder | OnnxEncoder:
+    def _choose(self, kind: Kind, threads: int | None) -> TorchEncoder | OnnxEncoder | OwnEncoder:
         """The encoder of a kind; where it is not said the fastest that can be had."""
+        if isinstance(self._model, OwnNetwork):
+            return self._own_encoder(self._model, kind, threads)
         if kind != "auto":
             try:
                 return self._encoder_of(kind, threads)
@@ -102,6 +108,16 @@ class Runtime:
             except OnnxFault as fault:
                 say_once(f"{fault}; a slower runtime is used in its place")
         return self._encoder_of("torch", threads)
+
+    def _own_encoder(self, model: OwnNetwork, kind: Kind, threads: int | None) -> OwnEncoder:
+        if kind not in ("auto", "onnx") or self.device.type != "cpu":
+            raise CheckpointFault(
+                f"{self.card.name} is an ONNX file: it runs by onnx on the device cpu, not by {kind} on {self.device}"
+            )
+        try:
+            return model.opened(threads)
+        except OnnxFault as fault:
+            raise CheckpointFault(f"{self.card.name} cannot be used: {fault}") from fault
 
     def _faster_than_torch(self) -> tuple[Kind, ...]:
         """The fastest first."""
@@ -124,7 +140,7 @@ class Runtime:
 
 
 def load_runtime(model: str | Path, device: str = "cpu", threads: int | None = None, runtime: Kind = "auto") -> Runtime:
-    """A Runtime for a model that ships, by name, or for a .safetensors path; torch's threads are process-wide.
+    """A Runtime for a model that ships, by name, or for a path; torch's threads are process-wide.
 
     runtime is what runs the encoder; auto takes the fastest that can be had.
     Raises CheckpointFault for a checkpoint that cannot be used, or a device or a runtime that is not there.
@@ -139,7 +155,7 @@ def load_runtime(model: str | Path, device: str = "cpu", threads: int | None = N
 
 
 def load_network(model: str | Path) -> tuple[Network, ModelCard]:
-    """A model that tells valence and arousal, and its card; by the name of one that ships, or a .safetensors path.
+    """A model that tells valence and arousal, and its card; by the name of one that ships, or a path.
 
     Raises CheckpointFault for a checkpoint that cannot be used, or is not such a model.
     """

@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig
+from nets.anclaf.combiner import Recurrence
 from nets.checkpoint import ModelCard
 from nets.disvae import Disvae, DisvaeConfig
 from nets.levasa import Heads, Levasa, LevasaConfig
-from nets.network import Answer, Shape
+from nets.network import Answer, Network, Shape
 from nets.runtime import Runtime
 from tracker.faces.align import ANCHORS, Template
 from tracker.types import AffectSample, Face, Frame, TrackedFrame
@@ -117,22 +118,32 @@ def small_runtime(recurrence: str = "none", length: int = 8, rate_hz: float | No
     return Runtime(Anclaf(config), card_of(f"random-{recurrence}", "anclaf", config, **window))
 
 
-class Teller(Anclaf):
-    """ANCLaF with random heads for the expressions and for the deviation of valence and arousal."""
+class Teller(Network):
+    """ANCLaF and random heads for the expressions and for the deviation of valence and arousal."""
 
     has_expressions = has_deviation = True
 
     def __init__(self, config: AnclafConfig) -> None:
-        super().__init__(config)
+        super().__init__()
+        self.config, self.inner = config, Anclaf(config)
         self.heads = nn.Linear(config.feature, 10)
         nn.init.normal_(self.heads.weight, 0, 20)
 
     def encode(self, crops: torch.Tensor) -> Answer:
         """All that there can be."""
-        answer = super().encode(crops)
+        answer = self.inner.encode(crops)
         logits, spread = self.heads(answer.feature).split([8, 2], dim=1)
         deviation = 0.05 + 0.4 * torch.sigmoid(spread)
         return answer._replace(expressions=torch.softmax(logits, dim=1), deviation=deviation)
+
+    def combine(self, window: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """ANCLaF's."""
+        return self.inner.combine(window, valid)
+
+    @property
+    def recurrence(self) -> Recurrence | None:
+        """ANCLaF's."""
+        return self.inner.recurrence
 
 
 def teller_runtime(recurrence: str = "none") -> Runtime:

@@ -53,6 +53,7 @@ class FacelessEngine:
             "device": "cpu",
             "window_rate_hz": None,
             "readings": [],
+            "told": [],
         }
 
     def close(self) -> None:

@@ -87,7 +87,8 @@ def test_one_bit_changed(tiny: Path) -> None:
 
 def test_missing_name_tells_what_there_is() -> None:
     with pytest.raises(
-        CheckpointFault, match=r"no model 'nobody'; expected a name \(.*\) or the path of a \.safetensors file"
+        CheckpointFault,
+        match=r"no model 'nobody'; expected a name \(.*\) or the path of a \.safetensors or \.onnx file",
     ):
         load("nobody")
 
@@ -100,7 +101,7 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_a_pickle_is_never_read(tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     torch.save({"a": 1}, path)
-    with pytest.raises(CheckpointFault, match=r"weights.pt is not a checkpoint; expected a .safetensors file"):
+    with pytest.raises(CheckpointFault, match=r"weights.pt is not a checkpoint; expected a .safetensors or .onnx file"):
         load(path)
 
 

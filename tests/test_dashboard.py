@@ -319,7 +319,7 @@ def test_a_time_that_goes_back_begins_anew():
     for k in (*range(50), 3):
         history.add(frame_at(k))
     ((_, points, _),) = history.faces(SPAN_S)
-    assert points.tolist() == [[3 / 25, 0.4, -0.1]]
+    assert points[:, :3].tolist() == [[3 / 25, 0.4, -0.1]] and np.isnan(points[:, 3:]).all()
 
 
 @pytest.mark.parametrize("px", [8, 11, 13, 17, 40])

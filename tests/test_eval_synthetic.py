@@ -83,7 +83,8 @@ def test_a_shipped_model_is_scored_beside_a_constant(tmp_path: Path, sample_clip
         "constant", "anclaf-compact", "anclaf-compact + One-Euro (tracker)"]  # fmt: skip
     assert report["frames"] == FRAMES and report["rows"][1]["missed"] < 10
     assert report["rows"][0]["rmse"]["valence"][0] == pytest.approx(np.sin(np.arange(FRAMES) / 20).std(), abs=1e-3)
-    assert "1 clips, 40 frames" in done.output
+    assert "1 clip (no interval: one clip), 40 frames" in done.output
+    assert all(row[name]["average"][1:] == [None, None] for row in report["rows"] for name in ("rmse", "ccc"))
 
 
 def test_a_table_with_other_frames_is_told(tmp_path: Path, sample_clip: Path) -> None:

@@ -1,6 +1,8 @@
 """`affect eval` with a runtime whose answers are known, and on real pictures through detection and alignment."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,17 +12,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.testing import assert_allclose
-from scipy import stats
 
 from nets import network
+from tracker.cli import main
 from tracker.errors import CheckpointError, DataError, SinkError
 from tracker.faces.align import Template
 from train import evaluate
 from train.datasets import ferplus
-from train.evaluate import Answer, Task
-
-KEYS = {"n", "missed", "ccc", "ccc_balanced", "pcc", "icc", "rmse", "sagr"}
-FURTHER = {"quadrant", "baseline", "intervals", "model", "sha256", "protocol"}
+from train.scoring.anatomy import Labels
 
 
 def first_pixel(crops: np.ndarray) -> np.ndarray:
@@ -43,46 +42,49 @@ class KnownRuntime:
         return network.Answer(np.zeros((len(crops), 3), np.float32), quadrant, affect)
 
 
+class SureRuntime(KnownRuntime):
+    """And with expressions and deviations: happy where bright, else sad; a deviation of `sure`."""
+
+    sure = 0.2
+
+    def encode(self, crops: np.ndarray) -> network.Answer:
+        answer = super().encode(crops)
+        affect = answer.affect
+        expressions = np.eye(8, dtype=np.float32)[np.where(affect[:, 0] > 0, 1, 3)]
+        return answer._replace(expressions=expressions, deviation=np.full_like(affect, self.sure))
+
+
 def crops_saying(values: np.ndarray) -> np.ndarray:
     """Crops (N, 4, 4, 1) whose first pixel is valence and arousal in KnownRuntime."""
     return np.tile(np.round((values + 1) * 127.5).astype(np.uint8)[:, None, None, None], (1, 4, 4, 1))
 
 
-def task_of(target: np.ndarray, classes: np.ndarray | None = None) -> Task:
-    classes = np.arange(len(target)) % 2 if classes is None else classes
-    return Task(target, classes, target.mean(axis=0), "a protocol of the test")
+def labels_of(target: np.ndarray, classes: np.ndarray | None = None) -> Labels:
+    return Labels(target, classes, target.mean(axis=0), "a protocol of the test")
 
 
-@pytest.fixture(scope="module")
-def report() -> dict:
+def scored(runtimes: list[KnownRuntime], crops: np.ndarray, found: np.ndarray, labels: Labels) -> dict:
+    return evaluate.score(runtimes, lambda template: (crops, found), labels)
+
+
+def test_a_report_beats_the_constant_and_can_be_written() -> None:
     rng = np.random.default_rng(0)
     target = rng.uniform(-1, 1, (150, 2))
     found = rng.random(150) < 0.9
     said = np.clip(0.7 * target[:, 0] + 0.2 * rng.normal(size=150), -1, 1)
-    return evaluate.score(KnownRuntime(), crops_saying(said), found, task_of(target))
-
-
-def test_report_has_every_key_and_axis(report: dict) -> None:
-    assert set(report) == KEYS | FURTHER
-    assert report["n"] + report["missed"] == 150 and report["missed"] > 0
-    for name in KEYS - {"n", "missed"}:
-        assert (
-            set(report[name])
-            == set(report["baseline"][name])
-            == set(report["intervals"][name])
-            == {"valence", "arousal"}
-        )
-    assert (report["model"], report["sha256"], report["protocol"]) == ("known", "ab" * 32, "a protocol of the test")
+    report = scored([KnownRuntime()], crops_saying(said), found, labels_of(target))
+    assert (report["n"], report["missed"]) == (found.sum(), (~found).sum()) and report["missed"] > 0
+    (model,) = report["models"]
+    assert (model["name"], model["sha256"], model["difference"]) == ("known", "ab" * 32, None)
+    for name, own in model["figures"].items():
+        for key, figure in own.items():
+            assert figure["interval"][0] < figure["value"] < figure["interval"][1], (name, key)
+    figures, constant = model["figures"], report["constant"]
+    assert figures["ccc"]["valence"]["value"] > 0.8
+    assert figures["rmse"]["valence"]["value"] < constant["rmse"]["valence"]
+    assert constant["ccc"] == constant["pcc"] == {"valence": 0, "arousal": 0}
+    assert constant["quadrant"]["affect"] == 0.25
     json.dumps(report, allow_nan=False)
-
-
-def test_every_figure_lies_in_its_interval_and_beats_the_constant(report: dict) -> None:
-    for name, axes in report["intervals"].items():
-        for axis, (low, high) in axes.items():
-            assert low < report[name][axis] < high, (name, axis)
-    assert report["ccc"]["valence"] > 0.8 and report["rmse"]["valence"] < report["baseline"]["rmse"]["valence"]
-    assert report["baseline"]["ccc"] == report["baseline"]["pcc"] == {"valence": 0, "arousal": 0}
-    assert report["baseline"]["quadrant"]["affect"] == 0.25
 
 
 def test_faces_that_were_not_found_are_neither_shown_nor_scored() -> None:
@@ -91,40 +93,52 @@ def test_faces_that_were_not_found_are_neither_shown_nor_scored() -> None:
     crops = crops_saying(target[:, 0])
     crops[3] = 255
     runtime = KnownRuntime()
-    report = evaluate.score(runtime, crops, found, task_of(target))
+    report = scored([runtime], crops, found, labels_of(target))
     assert (report["n"], report["missed"]) == (9, 1)
     assert np.concatenate(runtime.shown)[:, 0, 0, 0].tolist() == crops[found][:, 0, 0, 0].tolist()
-    assert report["ccc"]["valence"] > 0.999
+    assert report["models"][0]["figures"]["ccc"]["valence"]["value"] > 0.999
 
 
-def test_figures_are_those_of_the_answer() -> None:
-    rng = np.random.default_rng(1)
-    target, affect = rng.uniform(-1, 1, (80, 2)), rng.uniform(-1, 1, (80, 2))
-    figures = evaluate.figures_of(Answer(affect, rng.integers(0, 4, 80)), task_of(target))
-    assert figures["pcc"]["arousal"] == pytest.approx(stats.pearsonr(affect[:, 1], target[:, 1]).statistic)
-    assert figures["rmse"]["valence"] == pytest.approx(np.sqrt(((affect - target)[:, 0] ** 2).mean()))
-    agreed = np.sign(affect[:, 1]) == np.sign(target[:, 1])
-    assert figures["sagr"]["arousal"] == pytest.approx(agreed.mean())
+def test_models_of_one_template_share_their_crops_and_others_have_their_own() -> None:
+    target = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    asked: list[Template] = []
+
+    def crops_of(template: Template) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(template)
+        return crops_saying(target[:, 0]), np.ones(30, bool)
+
+    shrunken, other = KnownRuntime(lambda crops: 0.5 * first_pixel(crops)), KnownRuntime()
+    other.card.crop = Template(size=32).card()
+    report = evaluate.score([KnownRuntime(), shrunken, other], crops_of, labels_of(target))
+    assert [template.size for template in asked] == [64, 32]
+    first, second, third = report["models"]
+    assert first["difference"] is None
+    lost = second["difference"]["ccc"]["valence"]
+    assert lost["value"] == pytest.approx(
+        second["figures"]["ccc"]["valence"]["value"] - first["figures"]["ccc"]["valence"]["value"]
+    )
+    assert lost["interval"][1] < 0
+    assert third["difference"]["ccc"]["arousal"] == {"value": 0, "interval": [0, 0]}
 
 
-def test_balanced_ccc_is_the_ccc_of_repeated_faces_and_forgives_no_rare_class() -> None:
-    rng = np.random.default_rng(2)
-    classes = np.array([0] * 90 + [1] * 10)
-    target = np.where(classes[:, None] == 0, -0.2, 0.8) + 0.1 * rng.normal(size=(100, 2))
-    affect = np.where(classes[:, None] == 0, target, 0)
-    repeats = np.where(classes == 0, 1, 9)
-    quadrant = np.zeros(100, int)
-    figures = evaluate.figures_of(Answer(affect, quadrant), task_of(target, classes))
-    again, known = affect.repeat(repeats, axis=0), target.repeat(repeats, axis=0)
-    repeated = evaluate.figures_of(Answer(again, quadrant.repeat(repeats)), task_of(known))
-    assert figures["ccc_balanced"] == pytest.approx(repeated["ccc"])
-    assert figures["ccc_balanced"]["valence"] < figures["ccc"]["valence"]
+def test_expressions_and_deviations_are_read_where_a_model_has_them() -> None:
+    classes = np.array([1, 1, 3, 3, 0])
+    target = ferplus.CENTRES[classes].astype(float)
+    report = scored(
+        [SureRuntime(), KnownRuntime()], crops_saying(target[:, 0]), np.ones(5, bool), labels_of(target, classes)
+    )
+    sure, plain = report["models"]
+    assert sure["classes"]["happiness"]["recall"]["expressions"] == 1
+    assert sure["confusion"]["expressions"][0] == [0, 0, 0, 1, 0, 0, 0, 0]
+    assert sure["deviation"]["coverage"]["90"]["valence"] == 1
+    assert plain["deviation"] is None and "expressions" not in plain["confusion"]
 
 
-def test_quadrant_is_told_by_d_and_from_affect() -> None:
-    target = np.array([(0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5), (0.5, -0.5)])
-    answer = Answer(affect=np.abs(target), quadrant=np.array([0, 1, 2, 0]))
-    assert evaluate.figures_of(answer, task_of(target))["quadrant"] == {"discriminator": 0.75, "affect": 0.25}
+def test_a_deviation_that_is_none_is_an_error() -> None:
+    runtime = SureRuntime()
+    for runtime.sure in (0.0, np.nan):
+        with pytest.raises(DataError, match="known gives deviations that are no numbers above 0"):
+            evaluate.predict(runtime, crops_saying(np.zeros(3)))
 
 
 def test_predict_works_in_batches_and_keeps_affect_in_range() -> None:
@@ -138,18 +152,7 @@ def test_predict_works_in_batches_and_keeps_affect_in_range() -> None:
 
 def test_no_face_at_all_is_an_error() -> None:
     with pytest.raises(DataError, match="no face was found in any of the 3 pictures"):
-        evaluate.score(KnownRuntime(), np.zeros((3, 4, 4, 1), np.uint8), np.zeros(3, bool), task_of(np.zeros((3, 2))))
-
-
-def test_table_is_aligned_and_names_every_figure(report: dict) -> None:
-    lines = evaluate.table_of(report).splitlines()
-    starts = (*evaluate.MEASURES, "quadrant (")
-    rows = [line for line in lines if line.startswith((*starts, "      "))]
-    assert [line.split()[0] for line in lines if line.startswith(starts)] == [*evaluate.MEASURES, "quadrant"]
-    assert len({len(row) for row in rows}) == 1
-    assert f"{report['n']} scored, {report['missed']} not found" in lines[2]
-    low, high = report["intervals"]["ccc"]["valence"]
-    assert f"{report['ccc']['valence']:.3f}   {low:.3f} to {high:.3f}" in "\n".join(lines)
+        scored([KnownRuntime()], np.zeros((3, 4, 4, 1), np.uint8), np.zeros(3, bool), labels_of(np.zeros((3, 2))))
 
 
 def ferplus_of(votes: list[list[int]], split: int = 2) -> ferplus.FerPlus:
@@ -158,15 +161,15 @@ def ferplus_of(votes: list[list[int]], split: int = 2) -> ferplus.FerPlus:
     return ferplus.FerPlus(np.zeros((n, 48, 48), np.uint8), padded, np.zeros(n, np.uint8), np.full(n, split, np.uint8))
 
 
-def test_ferplus_task_is_votes_times_centres_and_the_training_mean() -> None:
+def test_ferplus_labels_are_votes_times_centres_and_the_training_mean() -> None:
     part = ferplus_of([[10], [0, 5, 5], [0, 0, 0, 8, 0, 0, 0, 0, 2]])
     train = ferplus_of([[0, 10], [0, 0, 0, 10]], split=0)
-    task = evaluate.ferplus_task(part, train, "test")
+    labels = evaluate.ferplus_labels(part, train, "test")
     neutral, happy, surprise, sad = ferplus.CENTRES[:4]
-    assert_allclose(task.target, [neutral, (happy + surprise) / 2, sad], rtol=1e-6)
-    assert_allclose(task.baseline, (happy + sad) / 2, rtol=1e-6)
-    assert task.classes.tolist() == [0, 1, 3]
-    assert "test split" in task.protocol and "at least 5 votes" in task.protocol
+    assert_allclose(labels.target, [neutral, (happy + surprise) / 2, sad], rtol=1e-6)
+    assert_allclose(labels.baseline, (happy + sad) / 2, rtol=1e-6)
+    assert labels.classes.tolist() == [0, 1, 3]
+    assert "test split" in labels.protocol and "at least 5 votes" in labels.protocol
 
 
 @pytest.fixture
@@ -177,24 +180,56 @@ def known(monkeypatch: pytest.MonkeyPatch) -> KnownRuntime:
     return runtime
 
 
-def test_images_command_scores_real_pictures(tmp_path: Path, sample_clip: Path, known: KnownRuntime) -> None:
+@pytest.fixture
+def table(tmp_path: Path, sample_clip: Path) -> Path:
+    """Two frames with a face, and a wall."""
     capture = cv2.VideoCapture(str(sample_clip))
     cv2.imwrite(str(tmp_path / "a face.png"), capture.read()[1])
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((200, 300, 3), 128, np.uint8))
     table = tmp_path / "faces.csv"
     table.write_text("path,valence,arousal\na face.png,-0.3,0.1\nwall.png,0,0\na face.png,0.4,0.1\n")
-    result = CliRunner().invoke(evaluate.evaluate, ["images", str(table), "--json", str(tmp_path / "f.json")])
+    return table
+
+
+def test_pictures_command_scores_real_pictures(tmp_path: Path, table: Path, known: KnownRuntime) -> None:
+    result = CliRunner().invoke(evaluate.evaluate, ["pictures", str(table), "--json", str(tmp_path / "f.json")])
     assert result.exit_code == 0, result.output
     assert "2 scored, 1 not found" in result.output and "faces.csv: the largest face" in result.output
+    assert "the table names no expressions" in result.output
     report = json.loads((tmp_path / "f.json").read_text())
-    assert (report["n"], report["missed"]) == (2, 1) and set(report) >= KEYS
-    assert report["baseline"]["rmse"]["valence"] == pytest.approx(np.hypot(0.3 + 0.1 / 3, 0.4 - 0.1 / 3) / 2**0.5)
+    assert (report["n"], report["missed"], report["alike"]) == (2, 1, "quadrants")
+    assert report["constant"]["rmse"]["valence"] == pytest.approx(np.hypot(0.3 + 0.1 / 3, 0.4 - 0.1 / 3) / 2**0.5)
     assert np.concatenate(known.shown).shape == (2, 64, 64, 1)
     assert not (tmp_path / "f.json.part").exists()
 
 
+def test_pictures_command_reads_the_sample_clips_frames_by_expression(tmp_path: Path, table: Path) -> None:
+    """The models that ship, on labels that name expressions alone."""
+    table.write_text("path,expression\na face.png,happy\na face.png,Neutral\nwall.png,sad\n")
+    arguments = ["eval", "pictures", str(table), "--model", "anclaf-compact", "--model", "levasa-compact"]
+    result = CliRunner().invoke(main, [*arguments, "--json", str(tmp_path / "f.json")])
+    assert result.exit_code == 0, result.output
+    assert "the classes' centres (the table has no valence and arousal)" in " ".join(result.output.split())
+    assert "more than anclaf-compact" in result.output and "deviation: none" in result.output
+    report = json.loads((tmp_path / "f.json").read_text())
+    assert [model["name"] for model in report["models"]] == ["anclaf-compact", "levasa-compact"]
+    for model in report["models"]:
+        assert set(model["classes"]) == {"neutral", "happiness"}
+        assert model["classes"]["neutral"]["people"]["valence"] == pytest.approx(-0.0627)
+        assert model["classes"]["neutral"]["model"] == pytest.approx(model["classes"]["happiness"]["model"])
+
+
+def test_a_class_that_is_not_known_is_one_plain_line(table: Path) -> None:
+    table.write_text("path,expression\na face.png,happy\na face.png,bored\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "tracker.cli", "eval", "pictures", str(table)], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "faces.csv, row 3: expression is bored; expected neutral, happiness" in done.stderr.splitlines()[-1]
+
+
 def test_json_is_not_begun_in_a_folder_that_is_not_there(tmp_path: Path, known: KnownRuntime) -> None:
-    arguments = ["images", str(tmp_path / "faces.csv"), "--json", str(tmp_path / "no" / "f.json")]
+    arguments = ["pictures", str(tmp_path / "faces.csv"), "--json", str(tmp_path / "no" / "f.json")]
     result = CliRunner().invoke(evaluate.evaluate, arguments)
     assert isinstance(result.exception, SinkError) and "there is no folder" in str(result.exception)
 
@@ -224,9 +259,10 @@ def test_ferplus_command_scores_the_first_faces_of_a_split(tmp_path: Path, known
     assert result.exit_code == 0, result.output
     report = json.loads((tmp_path / "f.json").read_text())
     assert report["n"] + report["missed"] == 60 and report["n"] > 48
+    assert report["alike"] == "classes" and sum(c["n"] for c in report["models"][0]["classes"].values()) == report["n"]
     part = ferplus.load(FERPLUS).part("test")
     target = ferplus.affect_of_votes(part.votes[:60])
-    assert report["baseline"]["rmse"]["valence"] == pytest.approx(target[:, 0].std(), abs=0.08)
+    assert report["constant"]["rmse"]["valence"] == pytest.approx(target[:, 0].std(), abs=0.08)
     assert "test split" in report["protocol"]
 
 

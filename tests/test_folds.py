@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from sequence_sets import columns_of, write_set
 
 from tracker.errors import DataError, UsageError
+from train.command import rows_of
 from train.folds import VALIDATION_SHARE, Folds, make_folds, split_rows, write_folds
 from train.prepared import Prepared
 
@@ -101,8 +102,18 @@ def test_what_cannot_be_parted_is_said(data: Prepared, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="fold is 5; expected 0 to 4"):
         make_folds(data, 5).rows(data, 5)
     two = write_set(tmp_path, columns_of(["still"] * 2, [0, 1], length=4))
+    make_folds(two, 2).save(tmp_path / "f.json")
     with pytest.raises(DataError, match="training folds have 1 subject; expected two or more"):
-        make_folds(two, 2).rows(two, 0)
+        rows_of(two.folder, tmp_path / "f.json", 0)
+    one = write_set(tmp_path / "one", columns_of(["still"] * 2, [0, 0], length=4))
+    with pytest.raises(DataError, match=r"has one subject, .* nothing to part; .* eval sequences .* --split all"):
+        make_folds(one, 2)
+
+
+def test_two_subjects_are_parted_without_validation(tmp_path: Path) -> None:
+    data = write_set(tmp_path, columns_of(["still"] * 2, [0, 1], length=4))
+    rows = make_folds(data, 2).rows(data, 0)
+    assert [int(rows[name].sum()) for name in ("train", "validation", "test")] == [4, 0, 4]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"name": "x"}', '{"name": "x", "seed": 0, "folds": 3}'])

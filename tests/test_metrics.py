@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import balanced_accuracy_score, mean_squared_error
+from sklearn.metrics import balanced_accuracy_score, mean_squared_error, roc_auc_score
 
 from train import metrics
 
@@ -233,3 +233,14 @@ def test_group_means_are_those_of_each_group() -> None:
     means = metrics.group_means(values, group)
     for row in range(50):
         assert np.allclose(means[row], values[group == group[row]].mean(axis=0))
+
+
+def test_ranks_and_what_follows_from_them_are_scipys_and_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    for values in (rng.normal(size=60), rng.integers(0, 4, 60)):
+        others, positive = values + rng.normal(size=60), rng.random(60) < 0.2
+        np.testing.assert_array_equal(metrics.ranks(values), stats.rankdata(values))
+        assert metrics.spearman(values, others) == pytest.approx(stats.spearmanr(values, others).statistic)
+        assert metrics.auroc(values, positive) == pytest.approx(roc_auc_score(positive, values))
+    assert metrics.spearman(np.ones(60), others) == 0
+    assert np.isnan(metrics.auroc(values, np.ones(60, bool)))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -297,6 +298,70 @@ def test_crops_of_another_kind_are_an_error(
     assert template != TEMPLATE
     with pytest.raises(DataError, match=message):
         evaluate_set(write_set(tmp_path, columns, template=template), Options(models))
+
+
+def test_one_clip_is_scored_without_an_interval(tmp_path: Path, models: tuple[str, ...]) -> None:
+    columns = columns_of(["lively"], [0], length=40)
+    del columns["kind"], columns["covered"]
+    data = write_set(tmp_path / "set", columns)
+    arguments = ["sequences", str(data.folder), "--model", models[0], "--model", models[2]]
+    out = ["--json", str(tmp_path / "r.json"), "--curve", str(tmp_path / "c.png")]
+    result = CliRunner().invoke(evaluate, [*arguments, *out], catch_exceptions=False)
+    assert result.exit_code == 0 and "no interval: one clip" in result.output
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert (report["set"]["part"], report["set"]["frames"], report["set"]["clips"]) == ("all", 40, 1)
+    for row in report["rows"]:
+        assert all(bounds == [None, None] for own in row["intervals"].values() for bounds in own.values())
+        assert row["figures"]["rmse"]["average"] > 0 or row["kind"] == "oracle"
+        for ratio in ("rmse_ratio", "trembling_ratio"):
+            assert row.get(ratio, {"interval": [None, None]})["interval"] == [None, None]
+    assert cv2.imread(str(tmp_path / "c.png")).std() > 5
+
+
+def test_the_figures_of_one_clip_are_those_of_its_frames(tmp_path: Path) -> None:
+    data = write_set(tmp_path, columns_of(["lively"], [0], length=40))
+    values = np.random.default_rng(0).uniform(-1, 1, data.affect.shape)
+    frames = frames_of(data, np.zeros(40, int), 0.5, ROUNDS, 0)
+    (row,) = row_reports([Row("x", "single", values, "x")], frames, data.time, [])
+    assert row["figures"]["ccc"]["arousal"] == pytest.approx(metrics.ccc(values[:, 1], data.affect[:, 1]))
+    assert row["per_clip"]["figures"]["rmse"] == pytest.approx(row["figures"]["rmse"])
+    assert row["intervals"]["ccc"]["arousal"] == row["per_clip"]["intervals"]["rmse"]["valence"] == [None, None]
+
+
+def test_what_one_clip_alone_has_gets_no_interval(data: Prepared) -> None:
+    """Others around it change nothing: every resample that holds it has the same figure."""
+    clip = data.clip == np.flatnonzero(np.bincount(data.clip[data.extra["kind"] == 1]))[0]
+    kinds = np.where((data.extra["kind"] == 1) & ~clip, 2, data.extra["kind"])
+    lone = replace(data, extra={**data.extra, "kind": kinds})
+    values = np.random.default_rng(0).uniform(-1, 1, data.affect.shape)
+    frames = frames_of(lone, np.zeros(len(values), int), 0.5, ROUNDS, 0)
+    (row,) = row_reports([Row("x", "single", values, "x")], frames, data.time, [])
+    assert row["groups"]["morph"]["intervals"]["rmse"]["average"] == [None, None]
+    assert row["groups"]["lively"]["intervals"]["rmse"]["average"][0] is not None
+
+
+def test_several_clips_of_one_subject_have_intervals_that_are_told_apart(
+    tmp_path: Path, models: tuple[str, ...]
+) -> None:
+    data = write_set(tmp_path, columns_of(["lively"] * 4, [0] * 4))
+    report = evaluate_set(data, Options(models[:1], rounds=20))
+    assert any("one subject" in note for note in report["notes"])
+    low, high = row_of(report, "one")["intervals"]["rmse"]["average"]
+    assert low < high
+
+
+def test_all_of_a_set_is_scored_where_that_is_asked(data: Prepared, models: tuple[str, ...]) -> None:
+    report = evaluate_set(data, Options(models[:1], split="all", rounds=10))
+    assert (report["set"]["part"], report["set"]["frames"]) == ("all", len(data.clip))
+    assert not any(row["kind"] in ("constant", "tuned") for row in report["rows"])
+    assert any("the constant and tuned filters are left out" in note for note in report["notes"])
+
+
+def test_two_subjects_in_folds_are_scored(tmp_path: Path, models: tuple[str, ...]) -> None:
+    data = write_set(tmp_path / "set", columns_of(["lively"] * 4, [0, 0, 1, 1]))
+    make_folds(data, 2).save(tmp_path / "f.json")
+    report = evaluate_set(data, Options(models[:1], folds=tmp_path / "f.json", rounds=10))
+    assert report["set"]["frames"] == 96 and len(row_of(report, "training mean")["folds"]) == 2
 
 
 def test_nothing_to_score_is_an_error(tmp_path: Path, models: tuple[str, ...]) -> None:

@@ -207,7 +207,7 @@ class LiveConfig:
     """One call of `affect live`."""
 
     model: str = DEFAULT_MODEL
-    """Name of a model that ships, or the path of a .safetensors file."""
+    """Name of a model that ships, or the path of a .safetensors or .onnx file."""
     headless: bool = False
     """No window."""
     duration: float | None = None
@@ -240,7 +240,7 @@ class BatchConfig:
     """One call of `affect track`: any number of sources, one model."""
 
     model: str = DEFAULT_MODEL
-    """Name of a model that ships, or the path of a .safetensors file."""
+    """Name of a model that ships, or the path of a .safetensors or .onnx file."""
     resume: bool = False
     """Sources whose outputs are complete are left alone."""
     workers: int = 1

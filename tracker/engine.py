@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 
 from nets.checkpoint import CheckpointFault
+from nets.onnx.session import OnnxFault
 from nets.runtime import Runtime, load_runtime
 from tracker.ahead import Ahead
 from tracker.config import DEFAULT_MODEL, SmoothingConfig, TrackerConfig
@@ -104,7 +105,7 @@ class FaceState:
 class Engine:
     """Tracks the affect of every face of a stream; frames go in by their time, one tracked frame comes out for each.
 
-    model is the name of one that ships, a .safetensors path, or a ready Runtime; landmarker takes FaceLandmarker's
+    model is the name of one that ships, a path, or a ready Runtime; landmarker takes FaceLandmarker's
     place (the engine closes it). Raises CheckpointError for a model that cannot be used. Use it as a context manager.
     """
 
@@ -227,7 +228,7 @@ class Engine:
         """The samples of a frame's faces: all are encoded in one batch."""
         time = float(frame.time)  # it may be numpy's
         sightings = [self._see(frame.image, face) for face in faces]
-        features = FaceFeatures(*self.runtime.encode(np.array([sighting.crop for sighting in sightings])))
+        features = self._encode(np.array([sighting.crop for sighting in sightings]))
         states = [self._state(sighting.face) for sighting in sightings]
         affect, attention, ages = self._combine(states, features, time)
         traces = _traces(states, affect, features.frame_affect, time)
@@ -235,6 +236,12 @@ class Engine:
         expressions, deviations = _expressions(states, features, time), _deviations(states, features, time)
         answers = map(Answer, traces, features.quadrant, attention, ages, expressions, deviations, readings)
         return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
+
+    def _encode(self, crops: np.ndarray) -> FaceFeatures:
+        try:
+            return FaceFeatures(*self.runtime.encode(crops))
+        except OnnxFault as fault:
+            raise CheckpointError(f"the model {self.runtime.card.name} cannot be used: {fault}") from fault
 
     def _see(self, image: np.ndarray, face: Face) -> Sighting:
         crop, pose = align(image, face.landmarks, self._template), head_pose(face.landmarks)

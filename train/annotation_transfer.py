@@ -25,6 +25,7 @@ STEPS = 10
 """Discrete labels are tenths: whole numbers from -10 to 10."""
 SPELLINGS = {
     "happy": "happiness",
+    "joy": "happiness",
     "sad": "sadness",
     "surprised": "surprise",
     "angry": "anger",
@@ -32,6 +33,7 @@ SPELLINGS = {
     "contemptuous": "contempt",
     "fearful": "fear",
     "afraid": "fear",
+    "scared": "fear",
 }
 """Data sets' other names of an emotion."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.errors import UsageError
+from tracker.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from train.folds import Rows
@@ -50,23 +50,30 @@ def options_of_folds(command: Any) -> Any:
 @train.command("anclaf")
 @click.option("--config", default=DEFAULT_CONFIG, show_default=True, help="A name of train/configs/, or a .json file.")
 @click.option("--sequences", type=Path, help="A prepared set of clips for stage two, where --data holds none.")
+@click.option("--encoder", metavar="NAME|FILE", help="Stage two alone, on an .onnx file or another ANCLaF.")
 @options_of_folds
 @options_of_training
-def train_anclaf(config: str, sequences: Path | None, folds: Path | None, fold: int, **options: Any) -> None:
+def train_anclaf(
+    config: str, sequences: Path | None, encoder: str | None, folds: Path | None, fold: int, **options: Any
+) -> None:
     """ANCLaF: stage one (G, D, C), then S-2 to S-32 and SA-2 to SA-32, as the configuration says.
 
     Writes OUT/CONFIG/NAME.safetensors, NAME-S-n and NAME-SA-n with their cards. Under torchrun it uses its processes.
+    With --encoder NAME is that model's, and --data holds clips with crops as it takes them (affect prepare --like).
     """
     from train.config import changed, read_config
     from train.pipeline import train_all
 
     settings = changed(read_config(config), changes_of(options["changes"]))
+    if encoder is not None and settings.stage_two is None:
+        raise UsageError(f"the configuration {config} has no stage two, which alone is trained on an --encoder")
     sets = [options["data"], *([sequences] if sequences else [])]
     parts = [(path, rows_of(path, folds, fold)) for path in sets]
     out = options["out"] / (Path(config).stem + (f"-fold-{fold}" if folds else ""))
     further = ["--sequences CLIPS"] * bool(sequences) + ["--folds FILE"] * bool(folds)
+    further += [f"--encoder {Path(encoder).name}"] if encoder else []
     command = command_of("anclaf", config, further, options["changes"])
-    written = train_all(settings, parts, out, options["processes"], command)
+    written = train_all(settings, parts, out, options["processes"], command, encoder)
     click.echo("wrote\n" + "\n".join(f"  {path}" for path in written))
 
 
@@ -195,7 +202,7 @@ def train_face(model: str, data: Path, face_weights: str | None, out: Path, chan
     values = changes_of(changes) | ({} if face_weights is None else {"face_weights": face_weights})
     config = settings(face.FaceConfig, values)
     further = "".join(f" --set {change}" for change in changes)
-    command = f"affect train face --model {model} --data FACES --face-weights FILE{further}"
+    command = f"affect train face --model {Path(model).stem} --data FACES --face-weights FILE{further}"
     path = face.train_face(model, data, rows_of(data, None, 0), config, out / config.name, command)
     click.echo(f"wrote {path}")
 
@@ -252,7 +259,12 @@ def rows_of(data: Path, folds: Path | None, fold: int) -> "Rows":
     from train.prepared import open_prepared
 
     prepared = open_prepared(data)
-    return Folds.load(folds).rows(prepared, fold) if folds else split_rows(prepared)
+    if not folds:
+        return split_rows(prepared)
+    rows = Folds.load(folds).rows(prepared, fold)
+    if not rows["validation"].any():
+        raise DataError(f"{folds}: the training folds have 1 subject; expected two or more, one of them to validate")
+    return rows
 
 
 def changes_of(pairs: tuple[str, ...]) -> dict[str, Any]:

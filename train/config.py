@@ -10,6 +10,8 @@ from nets.anclaf import AnclafConfig
 from tracker.errors import UsageError
 from tracker.faces.align import Template
 
+THEN = " && "
+"""Between the commands of a model card."""
 CONFIGS = Path(__file__).parent / "configs"
 SIZES: dict[str, Callable[[], AnclafConfig]] = {"paper": AnclafConfig, "compact": AnclafConfig.compact}
 C = TypeVar("C", bound="Configuration")

@@ -3,6 +3,7 @@
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from nets.anclaf import Anclaf, with_recurrence
 from nets.anclaf.combiner import Recurrence
 from nets.checkpoint import ModelCard, save
+from nets.onnx.own import OwnNetwork
 from tracker.errors import DataError, UsageError
 from train import run
 from train.config import StageTwoConfig, TrainingConfig
@@ -23,7 +25,7 @@ from train.stage_two import Frames, StageTwo, Windows, windows_of
 
 def run_curriculum(
     config: TrainingConfig,
-    model: Anclaf,
+    model: Anclaf | OwnNetwork,
     card: ModelCard,
     data: Prepared,
     features: Features,
@@ -51,14 +53,27 @@ def run_curriculum(
     return written
 
 
-def reading_of(two: StageTwoConfig, model: Anclaf, data: Prepared, features: Features, kept: np.ndarray) -> Reading:
+def reading_of(
+    two: StageTwoConfig, model: Anclaf | OwnNetwork, data: Prepared, features: Features, kept: np.ndarray
+) -> Reading:
     """What the recurrence reads, by the frames that are kept (N,) bool; DataError where there is none."""
     if not kept.any():
         raise DataError(f"{data.folder} has no training frame with a face and an annotation; expected some")
     if two.directions is None:
         return Reading.whole(features.feature, kept)
-    head = model.combiner.head.weight.detach()
+    if isinstance(model, Anclaf) and model.combiner.face is None:
+        head = model.combiner.head.weight.detach()
+    else:
+        head = linear_head(features.feature[kept], features.affect[kept])
     return Reading.moving(features.feature, kept, data.clip, head, two.directions)
+
+
+def linear_head(feature: np.ndarray, affect: np.ndarray) -> Tensor:
+    """(2, F): what of features (N, F) tells a network's own affect (N, 2), where no linear head is to be seen."""
+    centred, told = (np.asarray(each, np.float64) - each.mean(axis=0) for each in (feature, affect))
+    moments = centred.T @ centred
+    ridge = 1e-6 * max(float(np.trace(moments)) / len(moments), 1e-12)
+    return torch.from_numpy(np.linalg.solve(moments + ridge * np.eye(len(moments)), centred.T @ told).T)
 
 
 def frames_of(two: StageTwoConfig, data: Prepared, feature: Tensor, train: np.ndarray) -> Frames:
@@ -89,12 +104,22 @@ def train_recurrence(
 
 
 def export(
-    config: TrainingConfig, single: Anclaf, recurrence: Recurrence, card: ModelCard, length: int, folder: Path
+    config: TrainingConfig,
+    single: Anclaf | OwnNetwork,
+    recurrence: Recurrence,
+    card: ModelCard,
+    length: int,
+    folder: Path,
 ) -> Path:
     """Write the single-frame model with a recurrence in half precision as NAME-S-n or NAME-SA-n; returns the path."""
     kind, two = kind_of(recurrence), _second(config)
     name = f"{config.name}-{kind}-{length}"
-    whole = with_recurrence(single, "lstm" if kind == "S" else "attention", hidden=two.hidden, score=two.score)
+    form: Literal["lstm", "attention"] = "lstm" if kind == "S" else "attention"
+    whole: Anclaf | OwnNetwork
+    if isinstance(single, OwnNetwork):
+        whole = single.with_recurrence(form, two.hidden, two.score)
+    else:
+        whole = with_recurrence(single, form, hidden=two.hidden, score=two.score)
     whole.combiner.recurrence = recurrence
     own = replace(
         card,
@@ -102,7 +127,7 @@ def export(
         config=whole.config.to_dict(),
         sequence_length=length,
         rate_hz=two.rate_hz,
-        training=config.to_dict(),
+        training={**card.training, **config.to_dict()},
         figures={},
     )
     if run.rank_and_world()[0] == 0:

@@ -1,12 +1,10 @@
-"""`affect eval`: how well a model's single-frame valence and arousal agree with people's, on FER+ or any pictures."""
+"""`affect eval`: how well models' single-frame valence and arousal agree with people's, on FER+ or any pictures."""
 
 import importlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 import numpy as np
@@ -18,165 +16,108 @@ from train import metrics
 
 if TYPE_CHECKING:
     from nets.runtime import Runtime
+    from tracker.faces.align import Template
     from train.datasets.ferplus import FerPlus
-    from train.datasets.pictures import PictureRow
+    from train.datasets.pictures import PictureTable
+    from train.scoring.anatomy import Answer, Labels
 
-AXES = ("valence", "arousal")
-QUADRANT_AXES = ("discriminator", "affect")
-"""The quadrant Q as the model names it (ANCLaF by D), and, for comparison, the one in which its affect lies."""
-MEASURES = ("ccc", "ccc_balanced", "pcc", "icc", "rmse", "sagr")
 BATCH = 64
 
-Figures = dict[str, dict[str, float]]
+CropsOf: TypeAlias = Callable[["Template"], tuple[np.ndarray, np.ndarray]]
+"""The crops (N, S, S, C) uint8 of the pictures by a model's template, and where (N,) bool a face was found."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What N pictures are scored against."""
+def predict(runtime: "Runtime", crops: np.ndarray) -> "Answer":
+    """The model's answer to crops (N, S, S, C) uint8, N > 0; affect is kept within [-1, 1], as the tracker does.
 
-    target: np.ndarray
-    """(N, 2): true valence and arousal in [-1, 1]."""
-    classes: np.ndarray
-    """(N,) int: the classes that weigh alike in ccc_balanced."""
-    baseline: np.ndarray
-    """(2,): the constant answer to compare with."""
-    protocol: str
-    """What is measured, for the reader of the report."""
+    DataError where the model gives deviations that are not above 0.
+    """
+    from nets.onnx.session import OnnxFault
+    from train.scoring.anatomy import Answer
 
-    def select(self, keep: np.ndarray) -> "Task":
-        """The pictures where keep (N,) bool holds."""
-        return Task(self.target[keep], self.classes[keep], self.baseline, self.protocol)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a model says of N pictures."""
-
-    affect: np.ndarray
-    """(N, 2): valence and arousal of the single frame."""
-    quadrant: np.ndarray
-    """(N,) int: D's most probable quadrant."""
-
-
-def predict(runtime: "Runtime", crops: np.ndarray) -> Answer:
-    """The model's answer to crops (N, S, S, C) uint8, N > 0; affect is kept within [-1, 1], as the tracker does."""
     starts = tqdm(range(0, len(crops), BATCH), "encoding", unit="batch", leave=False)
-    batches = [runtime.encode(crops[start : start + BATCH]) for start in starts]
-    quadrant, affect = (np.concatenate([getattr(each, name) for each in batches]) for name in ("quadrant", "affect"))
-    return Answer(affect.clip(-1, 1), quadrant.argmax(axis=1))
+    try:
+        batches = [runtime.encode(crops[start : start + BATCH]) for start in starts]
+    except OnnxFault as fault:
+        raise CheckpointError(f"the model {runtime.card.name} cannot be used: {fault}") from fault
+    affect, quadrant, expressions, deviation = (
+        None if getattr(batches[0], name) is None else np.concatenate([getattr(each, name) for each in batches])
+        for name in ("affect", "quadrant", "expressions", "deviation")
+    )
+    assert affect is not None and quadrant is not None
+    if deviation is not None and not ((deviation > 0) & np.isfinite(deviation)).all():
+        raise DataError(f"{runtime.card.name} gives deviations that are no numbers above 0; expected each above 0")
+    return Answer(affect.clip(-1, 1), quadrant.argmax(axis=1), expressions, deviation)
 
 
-def figures_of(answer: Answer, task: Task) -> Figures:
-    """Every figure of an answer: by axis, and the macro accuracy of the quadrant by name and by affect."""
-    true, quadrants = metrics.quadrant_of(task.target), (answer.quadrant, metrics.quadrant_of(answer.affect))
-    macro = [metrics.macro_accuracy(quadrant, true, 4) for quadrant in quadrants]
+def score(runtimes: "Sequence[Runtime]", crops_of: CropsOf, labels: "Labels") -> dict[str, Any]:
+    """The whole report on pictures; models with one template share their crops. DataError where no face was found."""
+    from tracker.faces.align import Template
+    from train.scoring import anatomy
+
+    models: list[dict[str, Any]] = []
+    cropped: dict[Template, tuple[np.ndarray, np.ndarray]] = {}
+    for runtime in runtimes:
+        template = Template.from_card(runtime.card.crop)
+        if template not in cropped:
+            cropped[template] = crops_of(template)
+        crops, found = cropped[template]
+        if not found.any():
+            raise DataError(f"no face was found in any of the {len(found)} pictures; nothing can be scored")
+        if not models:
+            # a face is found before it is cropped: the same faces for every model
+            seen = labels.select(found)
+            drawn = anatomy.resamples_of(len(seen.target))
+        answer = predict(runtime, crops[found])
+        figures = anatomy.resampled_figures(answer, seen, drawn)
+        if not models:
+            first = figures
+        difference = anatomy.differences(first, figures) if models else None
+        facts = {"name": runtime.card.name, "sha256": runtime.card.sha256}
+        models.append(facts | anatomy.anatomy_of(answer, seen, figures) | {"difference": difference})
+
+    constant = np.tile(labels.baseline, (len(seen.target), 1))
+    answer = anatomy.Answer(constant, metrics.quadrant_of(constant))
+    of_constant = anatomy.resampled_figures(answer, seen, drawn[:1])
     return {
-        "ccc": _by_axis(metrics.ccc, answer, task),
-        "ccc_balanced": _by_axis(metrics.ccc, answer, task, metrics.balanced_weights(task.classes)),
-        "pcc": _by_axis(metrics.pcc, answer, task),
-        "icc": _by_axis(metrics.icc, answer, task),
-        "rmse": _by_axis(metrics.rmse, answer, task),
-        "sagr": _by_axis(metrics.sagr, answer, task),
-        "quadrant": dict(zip(QUADRANT_AXES, macro, strict=True)),
+        "protocol": labels.protocol,
+        "n": int(found.sum()),
+        "missed": int((~found).sum()),
+        "rounds": len(drawn) - 1,
+        "alike": "quadrants" if labels.classes is None else "classes",
+        "without_smiles": int(seen.calm.sum()),
+        "constant": {name: {key: float(own[0]) for key, own in each.items()} for name, each in of_constant.items()},
+        "models": models,
     }
 
 
-def _by_axis(metric: Callable, answer: Answer, task: Task, weights: np.ndarray | None = None) -> dict[str, float]:
-    return {axis: metric(answer.affect[:, i], task.target[:, i], weights) for i, axis in enumerate(AXES)}
-
-
-def intervals_of(answer: Answer, task: Task, rounds: int = 1000) -> dict[str, dict[str, list[float]]]:
-    """95 % bootstrap interval [low, high] of every figure, in the shape of figures_of; pictures are drawn anew."""
-
-    def resampled(rows: np.ndarray) -> list[float]:
-        drawn = figures_of(Answer(answer.affect[rows], answer.quadrant[rows]), task.select(rows))
-        return [value for by_axis in drawn.values() for value in by_axis.values()]
-
-    bounds = iter(np.stack(metrics.bootstrap_interval(resampled, len(task.target), rounds), axis=1).tolist())
-    return {name: {axis: next(bounds) for axis in by_axis} for name, by_axis in figures_of(answer, task).items()}
-
-
-def baseline_of(task: Task) -> Figures:
-    """The figures of the constant answer."""
-    affect = np.tile(task.baseline, (len(task.target), 1))
-    return figures_of(Answer(affect, metrics.quadrant_of(affect)), task)
-
-
-def score(runtime: "Runtime", crops: np.ndarray, found: np.ndarray, task: Task) -> dict[str, Any]:
-    """The whole report on crops (N, S, S, C) uint8 whose face was found (N,) bool; DataError where none was."""
-    if not found.any():
-        raise DataError(f"no face was found in any of the {len(found)} pictures; nothing can be scored")
-    answer, task = predict(runtime, crops[found]), task.select(found)
-    report = {"n": int(found.sum()), "missed": int((~found).sum()), **figures_of(answer, task)}
-    report |= {"baseline": baseline_of(task), "intervals": intervals_of(answer, task)}
-    return report | {"model": runtime.card.name, "sha256": runtime.card.sha256, "protocol": task.protocol}
-
-
-def table_of(report: dict[str, Any]) -> str:
-    """The report as aligned text: each figure with its interval, then the baseline's."""
-    lines = [
-        f"model     {report['model']}  sha256 {report['sha256'][:16]}",
-        fill(f"protocol  {report['protocol']}", 90, subsequent_indent=" " * 10, break_on_hyphens=False),
-        f"faces     {report['n']} scored, {report['missed']} not found",
-        "",
-        _line("", "valence", "95 %", "arousal", "95 %", "constant"),
-    ]
-    lines += [_figure_line(report, name, AXES) for name in MEASURES]
-    lines += [
-        "",
-        _line("", "Q", "95 %", "from VA", "95 %", "constant"),
-        _figure_line(report, "quadrant", QUADRANT_AXES),
-    ]
-    return "\n".join(lines)
-
-
-def _figure_line(report: dict[str, Any], name: str, axes: tuple[str, str]) -> str:
-    cells = []
-    for axis in axes:
-        low, high = report["intervals"][name][axis]
-        cells += [f"{report[name][axis]:.3f}", f"{low:.3f} to {high:.3f}"]
-    constant = " / ".join(f"{report['baseline'][name][axis]:.3f}" for axis in axes)
-    return _line("quadrant (macro)" if name == "quadrant" else name, *cells, constant)
-
-
-def _line(name: str, *cells: str) -> str:
-    widths = (9, 17, 9, 17, 16)
-    return f"{name:16}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-
-
-def ferplus_task(data: "FerPlus", train: "FerPlus", split: str) -> Task:
+def ferplus_labels(data: "FerPlus", train: "FerPlus", split: str) -> "Labels":
     """Faces of FER+ against their votes times the class centres; the constant is the mean over the training faces."""
     from train.datasets.ferplus import MIN_VOTES, affect_of_votes, majority
+    from train.scoring.anatomy import Labels
 
     protocol = (
         f"FER+ {split} split, faces with at least {MIN_VOTES} votes for the eight emotions; single-frame valence and"
-        " arousal against votes times class centres; ccc_balanced weighs the eight majority emotions alike;"
+        " arousal against votes times class centres; a face's class is the emotion with most votes;"
         " constant: mean target of the training faces"
     )
     baseline = affect_of_votes(train.votes).mean(axis=0)
-    return Task(affect_of_votes(data.votes), majority(data.votes), baseline, protocol)
+    return Labels(affect_of_votes(data.votes), majority(data.votes), baseline, protocol)
 
 
-def ferplus_report(runtime: "Runtime", data: Path, split: str = "test", limit: int | None = None) -> dict[str, Any]:
-    """The whole report on (the first `limit` faces of) a split of the FER+ .npz, through detection and alignment."""
-    from tracker.faces.align import Template
-    from train.datasets import ferplus
+def pictures_labels(table: "PictureTable", name: str) -> "Labels":
+    """Pictures against the labels of their table; the constant is the mean of the table."""
+    from train.scoring.anatomy import Labels
 
-    faces = ferplus.load(data)
-    part = faces.part(split)
-    part = part.select(np.arange(len(part.images))[:limit])
-    crops, found = ferplus.crops_of(tqdm(part.images, "aligning", unit="face"), Template.from_card(runtime.card.crop))
-    return score(runtime, crops, found, ferplus_task(part, faces.part("train"), split))
-
-
-def pictures_task(rows: "list[PictureRow]", table: Path) -> Task:
-    """Pictures against the valence and arousal of their table; the constant is the mean of the table."""
-    target = np.array([(row.valence, row.arousal) for row in rows])
+    target = np.array([(row.valence, row.arousal) for row in table.rows])
+    named = [row.expression for row in table.rows if row.expression is not None]
+    classes = np.array(named) if named else None
+    alike = "" if named else " no classes: the quadrants of people's affect weigh alike;"
     protocol = (
-        f"{table.name}: the largest face of each picture; single-frame valence and arousal against the table's;"
-        " ccc_balanced weighs the four quadrants of the true affect alike; constant: mean of the table"
+        f"{name}: the largest face of each picture; single-frame valence and arousal against {table.source};{alike}"
+        " constant: mean of the table"
     )
-    return Task(target, metrics.quadrant_of(target), target.mean(axis=0), protocol)
+    return Labels(target, classes, target.mean(axis=0), protocol)
 
 
 def write_json(report: dict[str, Any], path: Path) -> None:
@@ -212,6 +153,8 @@ def open_runtime(model: str) -> "Runtime":
 
 
 def _publish(report: dict[str, Any], file: Path | None) -> None:
+    from train.scoring.anatomy_table import table_of
+
     click.echo(table_of(report))
     if file is not None:
         write_json(report, file)
@@ -221,7 +164,8 @@ def _options(command: Any) -> Any:
     """The options that both commands have."""
     default = default_of(BatchConfig, "model")
     command = click.option("--json", "file", type=Path, help="Write every figure to this file.")(command)
-    return click.option("--model", default=default, show_default=True, help="A name or a .safetensors file.")(command)
+    return click.option("--model", "models", multiple=True, default=[default], show_default=True,
+                        help="A name or a .safetensors file; others are compared with the first.")(command)  # fmt: skip
 
 
 class EvaluateGroup(click.Group):
@@ -246,6 +190,7 @@ class EvaluateGroup(click.Group):
 FURTHER = {
     "sequences": "train.scoring.sequences:evaluate_sequences",
     "synthetic": "train.scoring.synthetic:evaluate_synthetic",
+    "apices": "train.scoring.apices:evaluate_apices",
     "folds": "train.folds:write_folds",
     "levasa": "train.levasa.tasks.command:evaluate_levasa",
     "disvae": "train.disvae.tasks.command:evaluate_disvae",
@@ -268,21 +213,40 @@ def evaluate() -> None:
 @click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first faces of the split.")
 @_options
-def evaluate_ferplus(data: Path, split: str, limit: int | None, model: str, file: Path | None) -> None:
-    """Score a model on FER+, face by face, through the tracker's own detection and alignment."""
+def evaluate_ferplus(data: Path, split: str, limit: int | None, models: tuple[str, ...], file: Path | None) -> None:
+    """Score models on FER+, face by face, through the tracker's own detection and alignment.
+
+    The report is that of `affect eval pictures`.
+    """
+    from train.datasets import ferplus
+
     check_folder(file)
-    _publish(ferplus_report(open_runtime(model), data, split, limit), file)
+    faces = ferplus.load(data)
+    part = faces.part(split)
+    part = part.select(np.arange(len(part.images))[:limit])
+
+    def crops_of(template: "Template") -> tuple[np.ndarray, np.ndarray]:
+        return ferplus.crops_of(tqdm(part.images, "aligning", unit="face"), template)
+
+    labels = ferplus_labels(part, faces.part("train"), split)
+    _publish(score([open_runtime(model) for model in models], crops_of, labels), file)
 
 
-@evaluate.command("images")
+@evaluate.command("pictures")
 @click.argument("table", metavar="FILE.csv", type=Path)
 @_options
-def evaluate_images(table: Path, model: str, file: Path | None) -> None:
-    """Score a model on pictures: a CSV with the columns path, valence, arousal, its paths relative to itself."""
-    from tracker.faces.align import Template
-    from train.datasets.pictures import crops_of_rows, read_rows
+def evaluate_pictures(table: Path, models: tuple[str, ...], file: Path | None) -> None:
+    """Score models on any labelled pictures, and tell where their errors lie: docs/pictures.md.
+
+    FILE.csv has the column path (relative to itself), and any of valence,arousal (-1 to 1), expression (neutral,
+    happiness, surprise, sadness, anger, disgust, fear, contempt), and p_neutral ... p_contempt (people's shares).
+    """
+    from train.datasets.pictures import crops_of_rows, read_table
 
     check_folder(file)
-    rows, runtime = read_rows(table), open_runtime(model)
-    crops, found = crops_of_rows(rows, Template.from_card(runtime.card.crop))
-    _publish(score(runtime, crops, found, pictures_task(rows, table)), file)
+    pictures = read_table(table)
+
+    def crops_of(template: "Template") -> tuple[np.ndarray, np.ndarray]:
+        return crops_of_rows(pictures.rows, template)
+
+    _publish(score([open_runtime(model) for model in models], crops_of, pictures_labels(pictures, table.name)), file)

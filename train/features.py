@@ -14,13 +14,15 @@ from tqdm import tqdm
 from nets.checkpoint import ModelCard
 from nets.files import write_whole
 from nets.network import Network
+from nets.onnx.own import OwnNetwork
+from nets.onnx.session import OnnxFault
 from nets.runtime import Runtime
-from tracker.errors import DataError, SinkError
+from tracker.errors import CheckpointError, DataError, SinkError
 from train.prepared import Prepared
 
 BLOCK = 2048
 """Frames between two notes of how far the writing is."""
-OF_THE_RECURRENCE = {"recurrence": "none", "hidden": 0, "score": "linear"}
+WITHOUT_EFFECT = {"recurrence": "none", "hidden": 0, "score": "linear", "file": ""}
 """Settings of a network that the features do not depend on, and what they count as."""
 
 
@@ -50,7 +52,9 @@ def write_features(model: Network, data: Prepared, folder: Path, batch: int = 64
     shape = (len(data.crops), model.config.feature + 6)
     done = _progress(folder, key)
     if done < shape[0]:
-        runtime = Runtime(model, ModelCard("features", "", model.config.to_dict(), {}, "", "", ""), device)
+        card = ModelCard("features", "", model.config.to_dict(), {}, "", "", "")
+        own = isinstance(model, OwnNetwork)
+        runtime = Runtime(model, card, "cpu", "onnx") if own else Runtime(model, card, device)
         with _said(path), _opened(path, shape, done) as file:
             _write_blocks(file, runtime, data, (done, batch), key)
     rows = np.load(path, mmap_mode="r")
@@ -71,7 +75,7 @@ def encoder_key(model: Network) -> str:
 
     A setting that is False does not count, so that one that joins leaves the keys of older models as they are.
     """
-    config = {name: OF_THE_RECURRENCE.get(name, value) for name, value in model.config.to_dict().items()}
+    config = {name: WITHOUT_EFFECT.get(name, value) for name, value in model.config.to_dict().items()}
     counted = {name: value for name, value in config.items() if value is not False}
     digest = hashlib.sha256(json.dumps(counted, sort_keys=True).encode())
     for name, value in sorted(model.state_dict().items()):
@@ -150,6 +154,9 @@ def _rows(runtime: Runtime, data: Prepared, part: slice) -> np.ndarray:
     rows = np.zeros((len(found), runtime.feature_width + 6), np.float32)
     if found.any():
         crops = data.crops[part][found][:, margin : margin + side, margin : margin + side]
-        answer = runtime.encode(crops)
+        try:
+            answer = runtime.encode(crops)
+        except OnnxFault as fault:
+            raise CheckpointError(f"the encoder cannot be used: {fault}") from fault
         rows[found] = np.concatenate([answer.feature, answer.affect, answer.quadrant], axis=1)
     return rows

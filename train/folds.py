@@ -43,8 +43,8 @@ class Folds:
     def rows(self, data: Prepared, fold: int) -> Rows:
         """The rows of a set when `fold` is the test fold; validation is whole subjects of the training folds.
 
-        UsageError where there is no such fold; DataError where the set's subjects are not those of the folds, or the
-        training folds have too few to spare one.
+        It is none where these have one subject, who is left to train. UsageError where there is no such fold;
+        DataError where the set's subjects are not those of the folds.
         """
         if not 0 <= fold < len(self.folds):
             raise UsageError(f"fold is {fold}; expected 0 to {len(self.folds) - 1}")
@@ -92,6 +92,11 @@ def make_folds(data: Prepared, count: int = 5, seed: int = 0) -> Folds:
     if count < 2:
         raise UsageError(f"folds: got {count}; expected 2 or more")
     frames = _frames(data)
+    if len(frames) == 1:
+        raise DataError(
+            f"{data.folder} has one subject, and folds part subjects: there is nothing to part; to score a model on all"
+            f" of it: affect eval sequences {data.folder} --split all"
+        )
     if len(frames) < count:
         raise DataError(f"{data.folder} has {len(frames)} subjects; expected at least one for each of {count} folds")
     names = sorted(frames)
@@ -134,7 +139,7 @@ def _of_subjects(data: Prepared, names: Sequence[str]) -> np.ndarray:
 def _validation_subjects(data: Prepared, names: list[str], rng: np.random.Generator) -> list[str]:
     """Subjects drawn from the training folds' until their frames reach the share; at least one, and not all."""
     if len(names) < 2:
-        raise DataError(f"the training folds have {len(names)} subject; expected two or more, one of them to validate")
+        return []
     frames, chosen = _frames(data), list[str]()
     room = VALIDATION_SHARE * sum(frames[name] for name in names)
     for name in rng.permutation(sorted(names)).tolist():

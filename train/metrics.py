@@ -94,6 +94,28 @@ def group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     return (sums / counts[:, None])[index]
 
 
+def ranks(values: np.ndarray) -> np.ndarray:
+    """The rank (N,) float64 of each of values (N,), from 1; equal values share the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def spearman(values: np.ndarray, others: np.ndarray) -> float:
+    """Spearman's rank correlation in [-1, 1] of values (N,) with others (N,)."""
+    return pcc(ranks(values), ranks(others))
+
+
+def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """The area under the ROC curve in [0, 1] with which scores (N,) tell positive (N,) bool; NaN where all are alike.
+
+    The chance that a positive one has the higher score than another one; equal scores count half.
+    """
+    positive = np.asarray(positive, bool)
+    hits = int(positive.sum())
+    pairs = hits * (len(positive) - hits)
+    return float((ranks(scores)[positive].sum() - hits * (hits + 1) / 2) / pairs) if pairs else float("nan")
+
+
 def bootstrap_interval(
     statistic: Callable[[np.ndarray], Any], n: int, rounds: int = 1000, seed: int = 0
 ) -> tuple[Any, Any]:

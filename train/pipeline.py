@@ -1,17 +1,21 @@
 """One training from its configuration to its checkpoints: where it starts, stage one, the features, the curriculum."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from nets.anclaf import Anclaf
-from nets.checkpoint import load
+from nets.checkpoint import CheckpointFault, load
+from nets.onnx.own import OwnNetwork
+from tracker.errors import CheckpointError
 from train import anclaf, run
-from train.config import TrainingConfig, read_config
+from train.config import THEN, TrainingConfig, read_config
 from train.curriculum import run_curriculum
 from train.examples import examples
 from train.features import features_folder, write_features
 from train.folds import Rows
 from train.prepared import Prepared, open_prepared
+from train.scoring.compared import check_crops
 
 TERMS = {
     "ferplus": "Apache-2.0; trained on FER-2013 pictures (Kaggle challenge data: see their terms) with FER+ votes (MIT)"
@@ -29,15 +33,24 @@ LABELS = {
 
 
 def train_all(
-    config: TrainingConfig, parts: list[tuple[Path, Rows]], out: Path, processes: int, command: str
+    config: TrainingConfig,
+    parts: list[tuple[Path, Rows]],
+    out: Path,
+    processes: int,
+    command: str,
+    encoder: str | None = None,
 ) -> list[Path]:
     """Stage one on the first part, and, where the configuration has it, stage two on the last; all checkpoints' paths.
+
+    encoder: a FILE.onnx, or the checkpoint of an ANCLaF, in place of stage one.
 
     parts: the folder of a prepared set and which of its frames train and validate; one, or faces and then clips.
     command: what makes the same weights again, for the cards. A second call goes on where the first stopped.
     """
     data, rows = parts[0]
     with run.torchrun():
+        if encoder is not None:
+            return run_stage_two(config, encoder, *parts[-1], out, command)
         folder = run_stage_one(config, data, rows, out, processes)
         path, origin = out / f"{config.name}.safetensors", describe(open_prepared(data))
         with run.first_alone():
@@ -46,10 +59,26 @@ def train_all(
         return [path, *(run_stage_two(config, path, *parts[-1], out) if config.stage_two else [])]
 
 
-def run_stage_two(config: TrainingConfig, single: Path, data: Path, rows: Rows, out: Path) -> list[Path]:
-    """The features of the single-frame model at `single`, then the curriculum on them; the checkpoints' paths."""
-    (model, card), prepared = load(single), open_prepared(data)
-    assert isinstance(model, Anclaf)
+def run_stage_two(
+    config: TrainingConfig, single: Path | str, data: Path, rows: Rows, out: Path, command: str = ""
+) -> list[Path]:
+    """The features of the single-frame model at `single`, then the curriculum on them; the checkpoints' paths.
+
+    command: what makes these of a model that was not trained here; they then bear its name. A FILE.onnx is not copied:
+    their cards say where it lies, and its SHA-256. Raises CheckpointError for a model that cannot be used.
+    """
+    try:
+        (model, card), prepared = load(single), open_prepared(data)
+    except CheckpointFault as error:
+        raise CheckpointError(str(error)) from error
+    if not isinstance(model, Anclaf | OwnNetwork):
+        raise CheckpointError(f"{card.name} is a model of kind {card.kind!r}; expected an ANCLaF, or an ONNX file")
+    check_crops(card.name, card.crop, prepared)
+    if command:
+        before = "" if isinstance(model, OwnNetwork) else f"{card.command}{THEN}"
+        config, card = replace(config, name=card.name), replace(card, command=before + command)
+    if isinstance(model, OwnNetwork):
+        model.config = replace(model.config, file=os.path.relpath(single, out))
     with run.first_alone():
         features = write_features(model, prepared, features_folder(model, prepared), device=str(run.device()))
     if data.name not in card.data:

@@ -2,12 +2,17 @@
 
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracker.errors import CheckpointError
 from train.datasets import DATA_SETS
+
+if TYPE_CHECKING:
+    from tracker.faces.align import Template
 
 MARGIN = 8
 """Pixels kept around a crop, for training to rotate and shift it."""
@@ -65,6 +70,7 @@ def command_of(name: str) -> click.Command:
         click.Option(
             ["--margin"], type=click.IntRange(0, 256), default=MARGIN, show_default=True, help="Pixels kept around it."
         ),
+        click.Option(["--like"], metavar="MODEL", help="Crops as this model takes them, whatever --size, --channels."),
         click.Option(
             ["--workers"], type=click.IntRange(1, 256), default=os.cpu_count() or 1, help="Processes; one a core."
         ),
@@ -76,14 +82,26 @@ def command_of(name: str) -> click.Command:
     return click.Command(name, params=params, callback=_callback(name), help=DATA_SETS[name].help)
 
 
+def template_of(size: int, channels: str, like: str | None, margin: int) -> "Template":
+    """The template of the crops: of a size, or a model's own; CheckpointError for one that cannot be used."""
+    from nets.checkpoint import CheckpointFault, find, read_card
+    from tracker.faces.align import Template
+
+    if like is None:
+        return Template(size=size, channels=int(channels), margin=margin)
+    try:
+        return replace(Template.from_card(read_card(find(like)).crop), margin=margin)
+    except CheckpointFault as error:
+        raise CheckpointError(str(error)) from error
+
+
 def _callback(name: str) -> Any:
-    def run(root: Path, out: Path, size: int, channels: str, margin: int, workers: int, **options: Any) -> None:
-        from tracker.faces.align import Template
+    def run(root: Path, out: Path, margin: int, workers: int, **options: Any) -> None:
         from train.preparing.preparation import prepare_set, scale_with
         from train.preparing.report import table_of
 
         scale = scale_with(name, *(options.pop(key) for key in ("low", "high", "threshold")))
-        template = Template(size=size, channels=int(channels), margin=margin)
+        template = template_of(options.pop("size"), options.pop("channels"), options.pop("like"), margin)
         chosen = {key: value for key, value in options.items() if value is not None}
         try:
             report = prepare_set(name, root, out, template, scale, workers, **chosen)

@@ -20,7 +20,7 @@ from tracker.errors import CheckpointError, UsageError
 from train import run
 from train.ablation import distorted
 from train.anclaf import predict
-from train.config import StageOneConfig
+from train.config import THEN, StageOneConfig
 from train.distortion import augment, distort
 from train.examples import Examples, examples
 from train.features import encoder_key
@@ -30,8 +30,6 @@ from train.scoring.compared import check_crops, open_network
 
 FOLDER = "quadrant-head"
 """Of the run, in the folder of all runs."""
-THEN = " && "
-"""Between the commands of a model card."""
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from nets.checkpoint import ModelCard, find, read_weights, save_weights
 from nets.onnx.session import OnnxFault, quantise
 from nets.runtime import Runtime, fold_batch_norms
 from tracker.errors import CheckpointError
-from train.config import StageOneConfig
+from train.config import THEN, StageOneConfig
 from train.distortion import augment, distort
 from train.examples import Examples, examples
 from train.folds import Rows
 from train.prepared import open_prepared
-from train.quadrant_head import THEN, open_anclaf
+from train.quadrant_head import open_anclaf
 from train.scoring.compared import check_crops
 
 FOLDER = "quantised"

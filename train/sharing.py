@@ -9,8 +9,8 @@ from torch import Tensor
 
 from nets.checkpoint import Base, CheckpointFault, find, read_weights, save_weights
 from tracker.errors import CheckpointError, UsageError
+from train.config import THEN
 from train.preparing.blocks import writing
-from train.quadrant_head import THEN
 
 FOLDER = "shared"
 """Of the run, in the folder of all runs."""

@@ -47,16 +47,27 @@ class OnnxEncoder:
         self, file: bytes, threads: int | None, name: str = "onnx", answers: Sequence[str] = Answer._fields[:3]
     ) -> None:
         self.name, self._answers = name, answers
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        self.session = open_session(file, threads)
 
     def __call__(self, crops: np.ndarray) -> Answer:
         """Any number of crops at once."""
         outputs = self.session.run(None, {"crops": np.ascontiguousarray(crops)})
+        if len(outputs) != len(self._answers):
+            raise OnnxFault(f"the encoder's file has {len(outputs)} outputs; expected {', '.join(self._answers)}")
         return Answer(**dict(zip(self._answers, outputs, strict=True)))
+
+
+def open_session(file: bytes, threads: int | None) -> Any:
+    """ONNX Runtime's session of a file, on the CPU; None leaves it the number of threads.
+
+    Raises OnnxFault where ONNX Runtime is missing, and whatever it raises itself.
+    """
+    _require()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 def load_encoder(model: Anclaf, sha256: str, threads: int | None, quantised: Quantised | None = None) -> OnnxEncoder:
@@ -84,7 +95,7 @@ def quantise(model: Anclaf, batches: Iterable[np.ndarray]) -> Quantised:
     """
     _require()
     graph = ObservedGraph()
-    session = _opened(_written(model, graph), None, answers=model.answers).session
+    session = _opened(_written(model, graph), None).session
     ranges = _ranges(list(graph.observed), (session.run(list(graph.observed), {"crops": crops}) for crops in batches))
     whole = _opened(_written(model, QuantisedGraph(ranges)), None, answers=model.answers)
     probes = whole(_probes_of(model)).affect.astype(float).round(4).tolist()

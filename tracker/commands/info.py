@@ -10,7 +10,7 @@ import click
 from tracker.commands.models import checked, model_card
 from tracker.commands.tables import table
 
-CHECKPOINT_SUFFIX = ".safetensors"
+CHECKPOINT_SUFFIXES = (".safetensors", ".onnx")
 
 
 @click.command()
@@ -18,7 +18,7 @@ CHECKPOINT_SUFFIX = ".safetensors"
 def info(file: str) -> None:
     """Describe a source (size, rate, codec, time base, streams) or a checkpoint (its model card).
 
-    FILE is a video, a folder or glob of pictures, a .safetensors file, or the name of a model that ships.
+    FILE is a video, a folder or glob of pictures, a .safetensors or .onnx file, or the name of a model that ships.
     """
     facts = checkpoint_facts(file) if names_model(file) else source_facts(file)
     click.echo("\n".join(table([(name, _told(value)) for name, value in facts.items()])))
@@ -27,7 +27,7 @@ def info(file: str) -> None:
 def names_model(file: str) -> bool:
     """Whether it is a checkpoint, or the bare name of one: no path, glob, address or standard input."""
     bare = file != "-" and not set(file) & set("*?[/\\.:")
-    return file.endswith(CHECKPOINT_SUFFIX) or (bare and not Path(file).exists())
+    return file.endswith(CHECKPOINT_SUFFIXES) or (bare and not Path(file).exists())
 
 
 def checkpoint_facts(model: str) -> dict[str, Any]:

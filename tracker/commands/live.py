@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 @setting(OutputConfig, "attention", "--attention", is_flag=True, help="Recordings tell where the attention looks.")
 @setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
 @setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is, in window and recordings.")
-@setting(LiveConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors file.")
+@setting(
+    LiveConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors or .onnx file."
+)
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @landmark_options
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")

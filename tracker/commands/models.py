@@ -26,12 +26,11 @@ Answer = TypeVar("Answer")
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 def models(folder: Path | None) -> None:
     """List the models that ship, or those in FOLDER: size, parameters, frames in the window, terms and figures."""
-    from nets.checkpoint import WEIGHTS, list_models
+    from nets.checkpoint import WEIGHTS, model_files, read_card
 
     place = folder or WEIGHTS
-    cards = checked(list_models, place)
-    rows = [model_row(card, place / f"{card.name}.safetensors") for card in cards]
-    click.echo("\n".join(table([HEADINGS, *rows], right=(2, 3, 4))) if cards else f"no models in {place}")
+    rows = [model_row(checked(read_card, path), path) for path in model_files(place)]
+    click.echo("\n".join(table([HEADINGS, *rows], right=(2, 3, 4))) if rows else f"no models in {place}")
 
 
 def checked(read: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -45,7 +44,7 @@ def checked(read: Callable[..., Answer], *arguments: Any) -> Answer:
 
 
 def model_card(model: str) -> "ModelCard":
-    """The card of a model that ships, by name, or of a .safetensors path; raises CheckpointError."""
+    """The card of a model that ships, by name, or of a path; raises CheckpointError."""
     from nets.checkpoint import find, read_card
 
     return checked(read_card, checked(find, model))
@@ -96,7 +95,7 @@ def model_row(card: "ModelCard", path: Path) -> Sequence[str]:
         card.name,
         card.kind,
         size,
-        f"{card.parameters:,}",
+        f"{card.parameters:,}" if card.parameters else "?",
         str(card.sequence_length),
         card.terms,
         headline(card.figures),

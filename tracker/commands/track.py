@@ -26,7 +26,9 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted
 @setting(OutputConfig, "video", "--video", is_flag=True, help="The video with box, valence-arousal point and trail.")
 @setting(OutputConfig, "plot", "--plot", is_flag=True, help="A picture of the traces.")
 @setting(OutputConfig, "attention", "--attention", is_flag=True, help="Where the model's attention looks.")
-@setting(BatchConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors file.")
+@setting(
+    BatchConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors or .onnx file."
+)
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @landmark_options
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")

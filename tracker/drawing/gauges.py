@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from tracker.drawing.history import History
-from tracker.drawing.marks import INK, SUBPIXEL, Colour, Rect, blend, faded, rounded, stroke, write
+from tracker.drawing.marks import INK, SUBPIXEL, Colour, Rect, blend, ellipse, faded, rounded, stroke, tint, write
 from tracker.drawing.overlay import TRAIL_S, id_colour, measured
 from tracker.types import QUADRANT_WORDS, AffectSample
 
@@ -22,6 +22,8 @@ TICK_S = 5
 FADES, LEAST = 8, 0.12
 """Steps in which a trail fades, and the share of its colour that is left at its end."""
 SMALL_PX = 11
+BAND = 0.2
+"""How opaque what shows a deviation is."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Dial:
         """The trails of the last seconds, each neutral baseline as a ring, each face of now as a dot."""
         for track_id, points, gaps in history.faces(TRAIL_S):
             steps = np.searchsorted(points[:, 0], history.now - TRAIL_S * (1 - np.arange(FADES + 1) / FADES))
-            self._draw_trail(image, self._spots(points[:, 1:]), gaps, steps, id_colour(track_id))
+            self._draw_trail(image, self._spots(points[:, 1:3]), gaps, steps, id_colour(track_id))
         for sample in filter(measured, samples):
             self._draw_face(image, sample)
 
@@ -81,6 +83,9 @@ class Dial:
         affect = np.array([[sample.valence_smooth, sample.arousal_smooth]])
         relative = np.array([[sample.valence_rel, sample.arousal_rel]])
         colour, (x, y) = id_colour(sample.track_id), self._spots(affect)[0]
+        if sample.valence_sd is not None and sample.arousal_sd is not None:
+            radii = np.array([sample.valence_sd, sample.arousal_sd]) * self.radius
+            tint(image, self.place, ellipse(np.array([x, y]), radii), colour, BAND)
         if np.isfinite(relative).all():
             circle(
                 image, self._spots(affect - relative)[0], 6 * self.unit, faded(colour, 0.75, PANEL, LEAST), thickness=1
@@ -121,12 +126,22 @@ class Trace:
         self._draw_times(image, px)
 
     def draw(self, image: np.ndarray, history: History, samples: Sequence[AffectSample]) -> None:
-        """The curves, and a dot at the end of each that goes on."""
+        """The curves, each in a band of one standard deviation where the model tells it; a dot where one goes on."""
+        for track_id, points, gaps in history.faces(SPAN_S):
+            for run in np.split(points, gaps):
+                self._draw_band(image, run, history.now, id_colour(track_id))
         for track_id, points, gaps in history.faces(SPAN_S):
             line(image, self._spots(points, history.now), id_colour(track_id), stroke(1.8 * self.unit), gaps)
         for sample in filter(measured, samples):
             now = np.array([[sample.time, sample.valence_smooth, sample.arousal_smooth]])
             circle(image, self._spots(now, history.now)[0], 4.6 * self.unit, id_colour(sample.track_id))
+
+    def _draw_band(self, image: np.ndarray, run: np.ndarray, now: float, colour: Colour) -> None:
+        """Of a run (n, 5) of points without a gap."""
+        deviation = run[:, [0, 3, 4]] * (0, 1, 1)
+        if np.isfinite(deviation).all():
+            ends = [self._spots(run[:, :3] + sign * deviation, now) for sign in (1, -1)]
+            tint(image, self.place, np.vstack([ends[0], ends[1][::-1]]), colour, BAND)
 
     def _draw_times(self, image: np.ndarray, px: int) -> None:
         x0, y0, x1, y1 = self.plot

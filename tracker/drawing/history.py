@@ -8,7 +8,7 @@ from tracker.types import AffectSample, TrackedFrame
 
 STEP_S = 0.1
 """Of points nearer to each other than half of this, some are left out: no screen shows them."""
-NONE = np.empty((0, 3))
+NONE = np.empty((0, 5))
 
 
 class History:
@@ -27,13 +27,14 @@ class History:
         seen = {s.track_id: _point(s) for s in tracked.samples}
         for track_id in self._points.keys() | seen.keys():
             points = self._points.get(track_id, NONE)
-            self._points[track_id] = _extended(points, seen.get(track_id, (self.now, np.nan, np.nan)))
+            self._points[track_id] = _extended(points, seen.get(track_id, (self.now, *[np.nan] * 4)))
         self._forget()
 
     def faces(self, seconds: float) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Each face's id, its points of the last `seconds`, and the indices of those that have a gap before them.
 
-        A point is time, valence, arousal: (n, 3) float64, n > 0.
+        A point is time, valence, arousal, and their standard deviations, NaN where the model tells none: (n, 5)
+        float64, n > 0.
         """
         for track_id, points in self._points.items():
             late = points[np.searchsorted(points[:, 0], self.now - seconds) :]
@@ -46,12 +47,15 @@ class History:
         self._points = {k: points for k, points in kept.items() if np.isfinite(points[:, 1]).any()}
 
 
-def _point(sample: AffectSample) -> tuple[float, float, float]:
+def _point(sample: AffectSample) -> tuple[float, ...]:
     value = sample.valence_smooth, sample.arousal_smooth
-    return (sample.time, *value) if np.isfinite(value).all() else (sample.time, np.nan, np.nan)
+    if not np.isfinite(value).all():
+        return (sample.time, *[np.nan] * 4)
+    deviation = (np.nan if sd is None else sd for sd in (sample.valence_sd, sample.arousal_sd))
+    return (sample.time, *value, *deviation)
 
 
-def _extended(points: np.ndarray, point: tuple[float, float, float]) -> np.ndarray:
+def _extended(points: np.ndarray, point: tuple[float, ...]) -> np.ndarray:
     """The points and one more, NaN for a gap; in place of the newest where that brings nothing."""
     gap = np.isnan(points[-2:, 1])
     repeated = len(points) and gap[-1] and np.isnan(point[1])

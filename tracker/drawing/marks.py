@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from tracker.drawing import letters
+from tracker.types import EXPRESSIONS
 
 UNIT_SIDE_PX = 360
 LEAST_UNIT = 0.4
@@ -20,6 +21,12 @@ MARGIN, LEAST_MARGIN = 13, 9
 PAD, TEXT_PX, LEAST_TEXT_PX = 6, 13.2, 9
 AXIS_PX, LEAST_AXIS_PX = 9.5, 8
 """Letters of a label and of an axis."""
+
+BARS, BARS_TEXT = 3, 0.85
+"""Expressions that are named, and the size of their letters as a share of a label's."""
+BAR, LEAST_BAR = 44, 24
+"""Length of the bar of a certain expression."""
+SPREAD_OPACITY = 0.3
 
 PLATE = (18, 20, 24)
 PLATE_OPACITY = 0.68
@@ -37,6 +44,8 @@ Rect = tuple[int, int, int, int]
 """x0, y0, x1, y1 px; x1 and y1 lie outside."""
 Point = tuple[float, float, float]
 """time s, valence, arousal."""
+Pair = tuple[float, float]
+"""Of valence and of arousal."""
 
 
 def rect(box: np.ndarray) -> Rect:
@@ -90,6 +99,27 @@ def blend(image: np.ndarray, place: Rect, colour: np.ndarray | Ink, opacity: np.
     over = colour[cut] if isinstance(colour, np.ndarray) else np.full(part.shape, colour, np.float32)
     share = np.repeat(opacity[cut], image.shape[2], 1) if isinstance(opacity, np.ndarray) else np.float32(opacity)
     part[:] = (rows + (over.reshape(rows.shape) - rows) * share + np.float32(0.5)).reshape(part.shape)
+
+
+def tint(image: np.ndarray, place: Rect, outline: np.ndarray, colour: Colour, opacity: float) -> None:
+    """Lay a faint colour over the polygon (n, 2) px, as far as it lies in a place of the image."""
+    x0, y0, x1, y1 = _cut_inside(image, place)
+    left, top = np.floor(outline.min(axis=0)).astype(int)
+    right, low = np.ceil(outline.max(axis=0)).astype(int) + 1
+    x0, y0, x1, y1 = max(x0, left), max(y0, top), min(x1, right), min(y1, low)
+    if x0 >= x1 or y0 >= y1:
+        return
+    part = image[y0:y1, x0:x1]
+    over = part.copy()
+    spots = np.rint((outline - (x0, y0)) * 2**SUBPIXEL).astype(np.int32)
+    cv2.fillPoly(over, [spots], colour, cv2.LINE_AA, SUBPIXEL)
+    cv2.addWeighted(over, opacity, part, 1 - opacity, 0, part)
+
+
+def ellipse(centre: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """The outline (n, 2) px of an upright ellipse."""
+    angle = np.linspace(0, 2 * np.pi, 49)[:-1]
+    return centre + radii * np.column_stack([np.cos(angle), np.sin(angle)])
 
 
 def write(image: np.ndarray, spot: tuple[float, float], text: str, px: int, colour: Ink, align: float = 0.0) -> None:
@@ -190,6 +220,39 @@ def _empty_dial(unit: float) -> tuple[np.ndarray, np.ndarray]:
     strength = ink.astype(np.float32)[..., None] / 255
     picture = np.array(PLATE, np.float32) * (1 - strength) + np.array(INK, np.float32) * strength
     return picture, np.maximum(rounded(size, size, margin, PLATE_OPACITY), strength[..., 0])
+
+
+def draw_spread(image: np.ndarray, place: Rect, point: Point, deviation: Pair, colour: Colour, unit: float) -> None:
+    """A faint ellipse of one standard deviation of valence and of arousal about a point of a circumplex."""
+    centre = np.array(_spot(place, point, unit)) / 2**SUBPIXEL
+    outline = ellipse(centre, np.array(deviation) * _dial_px(unit)[0])
+    tint(image, place, outline, colour, SPREAD_OPACITY)
+
+
+def bars_size(unit: float) -> tuple[int, int]:
+    """(height, width) of a plate for BARS expressions; as wide as the longest name of all, so that it stays."""
+    (px, height), pad = _text(BARS_TEXT * unit), round(PAD * unit)
+    name = max(letters.width(name, px) for name in EXPRESSIONS)
+    return height * BARS + pad, name + _bar_px(unit) + 4 * max(pad, 2)
+
+
+def draw_bars(image: np.ndarray, place: Rect, expressions: np.ndarray, colour: Colour, unit: float) -> None:
+    """The BARS likeliest expressions by name on a plate, a bar as long as each is probable (8,)."""
+    (px, height), pad = _text(BARS_TEXT * unit), round(PAD * unit)
+    (x0, y0, x1, y1), gap, longest = place, max(pad, 2), _bar_px(unit)
+    blend(image, place, PLATE, rounded(x1 - x0, y1 - y0, pad, PLATE_OPACITY))
+    left, thick = x1 - gap - longest, max(3, round(0.42 * px))
+    for row, which in enumerate(np.argsort(-expressions, kind="stable")[:BARS].tolist()):
+        y = y0 + pad / 2 + height * (row + 0.5)
+        write(image, (x0 + gap, y), EXPRESSIONS[which], px, MUTED if row else INK)
+        top = round(y - thick / 2)
+        blend(image, (left, top, left + longest, top + thick), INK, 0.16)
+        blend(image, (left, top, left + round(longest * float(expressions[which])), top + thick), colour, 0.95)
+
+
+def _bar_px(unit: float) -> int:
+    """Length of a bar that stands for 1."""
+    return round(max(LEAST_BAR, BAR * unit))
 
 
 def draw_trail(image: np.ndarray, place: Rect, runs: list[list[Point]], colour: Colour, unit: float) -> None:

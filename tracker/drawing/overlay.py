@@ -18,11 +18,14 @@ from tracker.drawing.marks import (
     Rect,
     area,
     around,
+    bars_size,
     blur_face,
     dial_size,
+    draw_bars,
     draw_box,
     draw_dial,
     draw_label,
+    draw_spread,
     draw_trail,
     label_size,
     overlap,
@@ -53,7 +56,7 @@ class FaceMemory:
     trail: deque[Point] = field(default_factory=deque)
     """Oldest first, at most TRAIL_S long."""
     places: dict[str, int] = field(default_factory=dict)
-    """Where by the face its label and its circumplex stood last."""
+    """Where by the face each of its marks stood last."""
     box: Rect = (0, 0, 0, 0)
     seen: float = -math.inf
 
@@ -61,16 +64,18 @@ class FaceMemory:
 class Overlay:
     """Draws tracked frames in the order of their times; remembers the faces of the last TRAIL_S seconds.
 
-    Without circumplexes it draws boxes and labels alone.
+    Without circumplexes it draws boxes and labels alone; with either, the likeliest expressions of a model that names
+    any.
     """
 
     def __init__(self, blur_faces: bool = False, circumplexes: bool = True) -> None:
         self._blur_faces = blur_faces
-        self._steps = (self._draw_face, self._draw_circumplex) if circumplexes else (self._draw_face,)
+        circumplex = (self._draw_circumplex,) if circumplexes else ()
+        self._steps = (self._draw_face, *circumplex, self._draw_expressions)
         self._memory: dict[int, FaceMemory] = {}
 
     def draw(self, tracked: TrackedFrame) -> np.ndarray:
-        """A copy of the frame, (H, W, 3) uint8 RGB, with each face's box, label and circumplex."""
+        """A copy of the frame, (H, W, 3) uint8 RGB, with the marks of each face."""
         image = tracked.frame.image.copy()
         self.draw_on(image, tracked)
         return image
@@ -136,8 +141,21 @@ class Overlay:
         places = around(image, rect(face.box), dial_size(unit), round(GAP * unit))
         place = self._place("circumplex", sample, places[4:] + places[:4], taken)
         draw_dial(image, place, sample.quadrant, colour, unit)
+        if measured(sample) and sample.valence_sd is not None and sample.arousal_sd is not None:
+            point = sample.time, sample.valence_smooth, sample.arousal_smooth
+            draw_spread(image, place, point, (sample.valence_sd, sample.arousal_sd), colour, unit)
         if runs := list(_runs(self._memory[sample.track_id].trail)):
             draw_trail(image, place, runs, colour, unit)
+        return place
+
+    def _draw_expressions(self, image: np.ndarray, face: Face, sample: AffectSample, taken: list[Rect]) -> Rect:
+        """The likeliest expressions, where the model names any; returns their plate."""
+        if sample.expressions is None:
+            return 0, 0, 0, 0
+        unit = _unit(image, face)
+        places = around(image, rect(face.box), bars_size(unit), round(GAP * unit))
+        place = self._place("expressions", sample, places[4:] + places[:4], taken)
+        draw_bars(image, place, sample.expressions, face_colour(sample), unit)
         return place
 
     def _place(self, what: str, sample: AffectSample, places: list[Rect], taken: list[Rect]) -> Rect:

@@ -43,6 +43,8 @@ PATH_INCHES = 4.6
 """Height of a row of circumplexes below the traces."""
 FEW_POINTS = 40
 """A shorter curve has a dot at each point."""
+BAND, BAND_WORDS = 0.18, "±1 standard deviation"
+"""How opaque the band about a smoothed line is, and its name."""
 CLOCK_FROM_S = 120.0
 LEFT = 0.065
 """Where a title and what is below it begin, as a share of the figure's width."""
@@ -50,7 +52,7 @@ LEFT = 0.065
 
 @dataclass(frozen=True)
 class Curve:
-    """One face's points (T, 5) and how its line looks."""
+    """One face's points, (T, 5) or with deviations (T, 7), and how its line looks."""
 
     track_id: int
     points: np.ndarray
@@ -69,8 +71,9 @@ class Curve:
 def draw_traces(curves: Mapping[int, np.ndarray], span: tuple[float, float], title: str, caption: str) -> bytes:
     """One picture of a run, PNG at DPI dots an inch.
 
-    curves: a face's id to its points (T, 5): time s, valence, arousal, smoothed valence, smoothed arousal; a row of NaN
-    breaks the line. span: first and last time of the run, seconds.
+    curves: a face's id to its points (T, 5): time s, valence, arousal, smoothed valence, smoothed arousal; (T, 7) with
+    the standard deviations of valence and of arousal behind them. A row of NaN breaks the line. span: first and last
+    time of the run, seconds.
     """
     with house_style():
         figure = _draw_figure([Curve(track_id, points) for track_id, points in curves.items()], span)
@@ -135,11 +138,15 @@ def _shortened(text: str, length: int = 90) -> str:
 
 
 def draw_dimension(axes: Axes, curves: list[Curve], column: int, span: tuple[float, float]) -> None:
-    """One dimension of all faces over time: thin as the network gives it, thick smoothed."""
+    """One dimension of all faces over time: thin as the network gives it, thick smoothed, in a band of deviation."""
     for curve in curves:
         time, raw, smooth = curve.points[:, 0], curve.points[:, column], curve.points[:, column + 2]
         axes.plot(time, raw, color=curve.colour, linewidth=0.7, alpha=0.55)
         (line,) = axes.plot(time, smooth, curve.dash, color=curve.colour, linewidth=1.9, label=f"face {curve.track_id}")
+        if curve.points.shape[1] == 7:
+            deviation = curve.points[:, column + 4]
+            low, high = smooth - deviation, smooth + deviation
+            axes.fill_between(time, low, high, color=curve.colour, alpha=BAND, linewidth=0, label=BAND_WORDS)
         if len(time) < FEW_POINTS:
             line.set(marker="o", markersize=3.5)
     axes.set(ylim=(-1.05, 1.05), yticks=(-1, -0.5, 0, 0.5, 1))
@@ -189,9 +196,11 @@ def name_axis(axes: Axes, name: str, ends: tuple[str, str], last: bool) -> None:
 
 
 def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
-    """Each face's line, and one word on the thin ones."""
-    lines, names = axes.get_legend_handles_labels()
-    return [*lines, axes.get_lines()[0]], [*names, "before smoothing"]
+    """Each face's line, and one word on the thin ones and on the bands."""
+    named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    band = {name: named.pop(name) for name in (BAND_WORDS,) if name in named}
+    named |= {"before smoothing": axes.get_lines()[0]} | band
+    return list(named.values()), list(named)
 
 
 def _draw_path(axes: Axes, curve: Curve, span: tuple[float, float]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from nets.templates import ANCLAF
 from tracker.kernels import block_means
 
 ANCHORS = np.array([(33, 133), (362, 263), (1, 1), (61, 61), (291, 291)])
@@ -25,8 +26,11 @@ class Template:
     """Pixels: crops are square."""
     channels: int = 1
     """1 (grey) or 3 (RGB)."""
-    points: tuple[tuple[float, float], ...] = ((0.32, 0.37), (0.68, 0.37), (0.5, 0.607), (0.35, 0.757), (0.65, 0.757))
+    points: tuple[tuple[float, float], ...] = ANCLAF
     """(5, 2): x and y of the anchor points as shares of the size."""
+    box: float | None = None
+    """In place of the points: the upright square about the landmarks' box, its side this share of the box's longer side
+    longer at each end."""
     margin: int = 0
     """Pixels added on each side at the same scale: training keeps some, to rotate and shift without a border."""
 
@@ -44,11 +48,15 @@ class Template:
     @classmethod
     def from_card(cls, crop: Mapping[str, Any]) -> "Template":
         """The template that a model card's `crop` entry describes."""
-        return cls(size=crop["size"], channels=crop["channels"], points=tuple((x, y) for x, y in crop["points"]))
+        size, channels = crop["size"], crop["channels"]
+        if crop.get("box") is not None:
+            return cls(size, channels, box=crop["box"])
+        return cls(size, channels, tuple((x, y) for x, y in crop["points"]))
 
     def card(self) -> dict[str, Any]:
         """The model card's `crop` entry."""
-        return {key: value for key, value in asdict(self).items() if key != "margin"}
+        left_out = ("margin", "box" if self.box is None else "points")
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
 def align(image: np.ndarray, landmarks: np.ndarray, template: Template) -> np.ndarray:
@@ -64,8 +72,17 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: Template) -> np.nd
 
 def placement(landmarks: np.ndarray, template: Template) -> np.ndarray:
     """The (2, 3) transform from the picture's pixels to the crop's, margin included, for landmarks (L, 2 or 3)."""
+    if template.box is not None:
+        return _about_box(landmarks, template)
     pairs = landmarks[ANCHORS, :2].tolist()
     return similarity([((x0 + x1) / 2, (y0 + y1) / 2) for (x0, y0), (x1, y1) in pairs], template.anchors)
+
+
+def _about_box(landmarks: np.ndarray, template: Template) -> np.ndarray:
+    (x0, y0), (x1, y1) = landmarks[:, :2].min(axis=0).tolist(), landmarks[:, :2].max(axis=0).tolist()
+    scale = template.size / max(max(x1 - x0, y1 - y0) * (1 + 2 * (template.box or 0.0)), 1e-6)
+    middle = (template.side - 1) / 2
+    return np.array([[scale, 0, middle - scale * (x0 + x1) / 2], [0, scale, middle - scale * (y0 + y1) / 2]])
 
 
 def similarity(source: Sequence[Point], target: Sequence[Point]) -> np.ndarray:

@@ -28,7 +28,7 @@ class AttentionSink(PlotSink):
         self._length = len(sample.attention)
         valid = np.isfinite(sample.attention_age)
         ages = np.where(valid, sample.attention_age, 0.0)
-        return np.concatenate([super()._values(sample), sample.attention, ages, valid])
+        return np.concatenate([super()._values(sample)[:4], sample.attention, ages, valid])
 
     def _subject(self) -> str:
         model = f"attention of model {self._context.model or 'not named'}"

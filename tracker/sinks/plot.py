@@ -115,8 +115,11 @@ class PlotSink(Sink):
         return {track_id: _with_gaps(self._traces[track_id]) for track_id in sorted(longest)}
 
     def _values(self, sample: AffectSample) -> np.ndarray:
-        """What is kept of a sample; nothing where it does not count."""
-        return np.array([sample.valence, sample.arousal, sample.valence_smooth, sample.arousal_smooth])
+        """What is kept of a sample, its deviations where the model tells them; nothing where it does not count."""
+        values = [sample.valence, sample.arousal, sample.valence_smooth, sample.arousal_smooth]
+        if sample.valence_sd is not None and sample.arousal_sd is not None:
+            values += [sample.valence_sd, sample.arousal_sd]
+        return np.array(values)
 
     def _trace(self, track_id: int, now: float, values: int) -> Trace:
         """The face's trace; a new one takes the place of the shortest that has ended, where there are too many."""

@@ -102,7 +102,8 @@ def key_of(name: str, template: Template, scale: LabelScale, listing: Listing) -
         digest.update(repr((part.pictures, part.clips, part.subjects, part.side, part.still)).encode())
         for column, values in arrays.items():
             digest.update(column.encode() + (b"" if values is None else np.ascontiguousarray(values).tobytes()))
-    return {"name": name, "template": asdict(template), "scale": asdict(scale), "listing": digest.hexdigest()}
+    crop = {**template.card(), "margin": template.margin}
+    return {"name": name, "template": crop, "scale": asdict(scale), "listing": digest.hexdigest()}
 
 
 def claim(folder: Path, key: Mapping[str, Any]) -> None:

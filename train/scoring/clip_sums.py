@@ -70,7 +70,12 @@ def per_clip(sums: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def draws(clips: int, rounds: int = ROUNDS, seed: int = 0) -> np.ndarray:
-    """How often each of the clips stands in each resample: (rounds, clips) float64, every row with the sum `clips`."""
+    """How often each of the clips stands in each resample: (rounds, clips) float64, every row with the sum `clips`.
+
+    (0, 1) of one clip alone: resamples of it are all the same, and would make an interval of no width.
+    """
+    if clips < 2:
+        return np.empty((0, clips))
     return np.random.default_rng(seed).multinomial(clips, np.full(clips, 1 / clips), rounds).astype(np.float64)
 
 
@@ -87,7 +92,13 @@ def resampled_mean(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
 
 def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % percentile interval, low (...) and high (...), of values (rounds, ...); NaN drops out."""
+    """The 95 % percentile interval, low (...) and high (...), of values (rounds, ...); NaN drops out.
+
+    NaN where no round is left.
+    """
+    if not len(values):
+        none = np.full(values.shape[1:], np.nan)
+        return none, none
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         low, high = np.nanpercentile(values, [2.5, 97.5], axis=0)

@@ -74,8 +74,9 @@ def _draw_panel(axes: Axes, report: dict[str, Any], name: str, title: str) -> No
         kept = [point for point in points if point[name] is not None]
         lengths = [point["n"] for point in kept]
         axes.plot(lengths, [p[name] for p in kept], "o-", color=colour, markersize=4, linewidth=1.6, label=label)
-        low, high = zip(*(point["intervals"][name] for point in kept), strict=True) if kept else ((), ())
-        axes.fill_between(lengths, low, high, color=colour, alpha=0.13, linewidth=0)
+        if all(point["intervals"][name][0] is not None for point in kept):
+            low, high = zip(*(point["intervals"][name] for point in kept), strict=True) if kept else ((), ())
+            axes.fill_between(lengths, low, high, color=colour, alpha=0.13, linewidth=0)
         marks.update(lengths)
     for dash, row in zip(cycle(("--", ":")), [row for row in report["rows"] if row["kind"] == "tuned"], strict=False):
         if (value := row["figures"][name]["average"]) is not None:
@@ -93,5 +94,5 @@ def _caption(report: dict[str, Any]) -> str:
     facts = report["set"]
     return (
         f"{facts['name']}, {facts['part']}: {facts['frames']} frames of {facts['clips']} clips; average of valence "
-        "and arousal; bands: 95 % intervals over clips"
+        "and arousal" + ("; bands: 95 % intervals over clips" if facts["clips"] > 1 else "; no interval: one clip")
     )

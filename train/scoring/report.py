@@ -1,6 +1,6 @@
 """What `affect eval sequences` reports of each row: figures, bootstrap intervals over clips, lag, ratios."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Frames:
     quiet: np.ndarray
     """(M,) bool: the truth is that of the frame before; of the still clips alone, where the set has kinds."""
     drawn: np.ndarray
-    """(rounds, C): how often each resample holds each clip."""
+    """(rounds, C): how often each resample holds each clip; no rounds where there is one clip."""
 
     @property
     def clips(self) -> int:
@@ -103,6 +103,15 @@ class _Scores:
         self.rmse = clip_sums.figures(clip_sums.resampled(self.sums["all"], frames.drawn))["rmse"][:, 2]
         """(rounds,): mean of valence's and arousal's."""
         self.trembling = clip_sums.trembling(clip_sums.resampled(self.changes, frames.drawn))[:, 2]
+        # what stands in one clip alone is the same in every resample that holds it: an interval of no width
+        if self._clips("all") < 2:
+            self.rmse = self.rmse[:0]
+        if (self.changes[:, 0, 0] > 0).sum() < 2:
+            self.trembling = self.trembling[:0]
+
+    def _clips(self, group: str) -> int:
+        """How many clips have frames of the group."""
+        return int((self.sums[group][:, 0, 0] > 0).sum())
 
     def report(self) -> dict[str, Any]:
         """Figures with their intervals: pooled, by group, per clip and per fold."""
@@ -119,14 +128,17 @@ class _Scores:
         if group == "all":
             values["trembling"] = clip_sums.trembling(self.changes.sum(axis=0))
             resamples["trembling"] = clip_sums.trembling(clip_sums.resampled(self.changes, drawn))
-        return {"n": int(sums[:, 0, 0].sum()), **_with_intervals(values, resamples)}
+        alone = {"trembling"} if not len(self.trembling) else set()
+        if self._clips(group) < 2:
+            alone = set(resamples)
+        return {"n": int(sums[:, 0, 0].sum()), **_with_intervals(values, resamples, alone)}
 
     def _per_clip(self) -> dict[str, Any]:
         values = clip_sums.per_clip(self.sums["all"])
         means = {name: clip_sums.resampled_mean(value, np.ones((1, len(value))))[0] for name, value in values.items()}
         resamples = {name: clip_sums.resampled_mean(value, self._frames.drawn) for name, value in values.items()}
         clips = {name: int(np.isfinite(value[:, 2]).sum()) for name, value in values.items()}
-        return {"clips": clips, **_with_intervals(means, resamples)}
+        return {"clips": clips, **_with_intervals(means, resamples, {name for name, n in clips.items() if n < 2})}
 
     def _per_fold(self) -> dict[str, Any]:
         """Each fold's figures and their mean over the folds, as the paper reports; empty where there is one."""
@@ -191,7 +203,7 @@ def _lag(row: Row, time: np.ndarray, steps: list[Step], frames: Frames) -> dict[
     if len(followed) == 0:
         return {"median": None, "interval": [None, None], "steps": len(steps), "followed": 0}
     picks = np.random.default_rng(0).integers(0, len(followed), (len(frames.drawn), len(followed)))
-    interval = _bounds(np.median(followed[picks], axis=1))
+    interval = _bounds(np.median(followed[picks], axis=1)) if len(followed) > 1 else [None, None]
     return {
         "median": float(np.median(followed)),
         "interval": interval,
@@ -200,11 +212,13 @@ def _lag(row: Row, time: np.ndarray, steps: list[Step], frames: Frames) -> dict[
     }
 
 
-def _with_intervals(values: dict[str, np.ndarray], resamples: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Figures (3,), and the intervals of their resamples (rounds, 3), by name and axis."""
+def _with_intervals(
+    values: dict[str, np.ndarray], resamples: dict[str, np.ndarray], alone: Collection[str] = ()
+) -> dict[str, Any]:
+    """Figures (3,), and the intervals of their resamples (rounds, 3), by name and axis; none of those in alone."""
     intervals = {}
     for name, value in resamples.items():
-        low, high = clip_sums.interval(value)
+        low, high = clip_sums.interval(value[:0] if name in alone else value)
         intervals[name] = {
             axis: [_number(a), _number(b)] for axis, a, b in zip(AXES, low.tolist(), high.tolist(), strict=True)
         }

@@ -40,7 +40,7 @@ class Options:
     models: tuple[str, ...]
     """Names or paths; {fold} in one stands for the fold's number."""
     split: str | None = None
-    """Part of the set's own split: test or validation."""
+    """Part of the set's own split: test or validation; or all. None: test, and all of a set that has no split."""
     folds: Path | None = None
     fold: int | None = None
     """The one that is the test set; None takes each in turn."""
@@ -75,7 +75,7 @@ def evaluate_set(data: Prepared, options: Options) -> dict[str, Any]:
         "rounds": options.rounds,
         "protocol": PROTOCOL,
         "models": models,
-        "notes": _notes(data, parts, rows),
+        "notes": _notes(data, parts, rows, fold >= 0),
         "rows": row_reports(rows, frames, data.time, [step for part in parts.values() for step in part.steps]),
     }
 
@@ -104,22 +104,32 @@ def set_digest(data: Prepared) -> str:
 
 
 def _parts(data: Prepared, options: Options) -> dict[int, Part]:
-    """What is scored, by number of the fold; one part, 0, for the set's own split."""
-    if options.folds is None:
+    """What is scored, by number of the fold; one part, 0, for the set's own split or all of it."""
+    test = _scored_name(data, options)
+    if test == "all":
+        whole = np.ones(len(data.clip), bool)
+        rows = {0: {"all": whole, "train": ~whole, "validation": ~whole}}
+    elif options.folds is None:
         rows = {0: split_rows(data)}
     else:
         folds = Folds.load(options.folds)
         numbers = range(len(folds.folds)) if options.fold is None else [options.fold]
         rows = {number: folds.rows(data, number) for number in numbers}
-    test = options.split or "test"
     if test == options.tune_on:
         raise UsageError(f"filters cannot be tuned on the part that is scored, {test}; choose another --tune-on")
     parts = {k: Part(data, each[options.tune_on], each[test], options.max_gap_s) for k, each in rows.items()}
     for number, part in parts.items():
         if not (part.scored & ~is_step(data)).any():
             where = f"the {test} part" if options.folds is None else f"fold {number}"
-            raise DataError(f"{where} of {data.folder} has no frame with a face and an annotation; nothing is scored")
+            hint = "" if test == "all" else "; all of the set is scored with --split all"
+            raise DataError(f"{where} of {data.folder} has no frame with a face and an annotation to score{hint}")
     return parts
+
+
+def _scored_name(data: Prepared, options: Options) -> str:
+    """The part that is scored: test, validation or all."""
+    unparted = options.folds is None and "split" not in data.extra
+    return options.split or ("all" if unparted else "test")
 
 
 def _part_rows(part: Part, models: "list[Model]", networks: dict[str, "Network"], root: Path | None) -> Iterable[Row]:
@@ -147,7 +157,7 @@ def _facts(data: Prepared, scored: np.ndarray, parts: dict[int, Part], options: 
         "name": data.name,
         "folder": str(data.folder),
         "sha256": set_digest(data),
-        "part": options.split or "test" if options.folds is None else f"folds {', '.join(map(str, parts))}",
+        "part": _scored_name(data, options) if options.folds is None else f"folds {', '.join(map(str, parts))}",
         "tuned_on": options.tune_on,
         "fold_numbers": [] if options.folds is None else list(parts),
         "half_range": data.scale.half_range,
@@ -163,8 +173,10 @@ def _model_facts(model: "Model") -> dict[str, Any]:
     return facts | {"sequence_length": model.length, "rate_hz": model.rate_hz, "encoder": model.encoder}
 
 
-def _notes(data: Prepared, parts: dict[int, Part], rows: list[Row]) -> list[str]:
+def _notes(data: Prepared, parts: dict[int, Part], rows: list[Row], scored: np.ndarray) -> list[str]:
     notes, matched = [], {row.lag_of for row in rows}
+    if len(np.unique(data.clip[scored])) > 1 and len(np.unique(data.subject[scored])) == 1:
+        notes.append("one subject: the intervals tell of other clips of the same person, not of other people")
     steps = any(part.steps for part in parts.values())
     if not steps:
         notes.append("no clip of kind step: no lag can be measured, and filters at the lag of a model are left out")
@@ -182,7 +194,8 @@ def _notes(data: Prepared, parts: dict[int, Part], rows: list[Row]) -> list[str]
 @click.argument("folder", metavar="PREPARED", type=Path)
 @click.option("--model", "models", multiple=True, default=[default_of(BatchConfig, "model")], show_default=True,
               help="A name or a .safetensors file, again for each; {fold} in it is the fold's number.")  # fmt: skip
-@click.option("--split", type=click.Choice(["test", "validation"]), help="Of the set's own split.  [default: test]")
+@click.option("--split", type=click.Choice(["test", "validation", "all"]),
+              help="Of the set's own split, or all of it.  [default: test; all where it has no split]")  # fmt: skip
 @click.option("--folds", type=Path, help="A file made by affect eval folds, in place of the set's own split.")
 @click.option("--fold", type=int, help="The fold to score; without it, each in turn.")
 @click.option("--tune-on", type=click.Choice(["train", "validation"]), default="train", show_default=True)

@@ -203,7 +203,8 @@ def table_of(report: dict[str, Any]) -> str:
             cells += [told(figures["valence"][0]), told(figures["arousal"][0]), _between(figures["average"], 3)]
         cells += [told(row["lag_ms"][0], 0), _between(row["lag_ms"], 0), told(row["trembling"]["average"][0], 4)]
         rows.append([*cells, str(row["missed"])])
-    return f"{report['clips']} clips, {report['frames']} frames\n{report['protocol']}\n\n{aligned(rows)}"
+    count = f"{report['clips']} clips" if report["clips"] > 1 else "1 clip (no interval: one clip)"
+    return f"{count}, {report['frames']} frames\n{report['protocol']}\n\n{aligned(rows)}"
 
 
 def _between(figure: list[float | None], digits: int) -> str:

@@ -47,7 +47,8 @@ def _head(report: dict[str, Any]) -> str:
         f"set       {facts['name']}  {facts['folder']}  sha256 {facts['sha256'][:16]}",
         f"scored    {facts['part']}: {facts['frames']} frames, {facts['clips']} clips, {facts['subjects']} subjects; "
         f"left out: {facts['missed']} frames without a face, {facts['unannotated']} without annotation",
-        f"seed      {report['seed']}, {report['rounds']} resamples of the clips",
+        f"seed      {report['seed']}, "
+        + (f"{report['rounds']} resamples of the clips" if facts["clips"] > 1 else "no interval: one clip"),
         fill(f"protocol  {report['protocol']}", 110, subsequent_indent=" " * 10, break_on_hyphens=False),
     ]
     lines += [f"model     {m['label']}  n {m['sequence_length']}  sha256 {m['sha256'][:16]}" for m in report["models"]]

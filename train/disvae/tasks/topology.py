@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.decomposition import PCA
 
 from train import metrics
@@ -95,17 +94,12 @@ def _ranks(trial: Trial, spaces: dict[str, np.ndarray]) -> Items:
     people = [who for who, faces in moved.items() if len(np.unique(degree[faces])) > 1]
     rank = {
         name: np.array([
-            spearman(space[(person == who) & trial.neutral].mean(axis=0)[moved[who]], degree[moved[who]])
+            metrics.spearman(space[(person == who) & trial.neutral].mean(axis=0)[moved[who]], degree[moved[who]])
             for who in people
         ])
         for name, space in spaces.items()
     }  # fmt: skip
     return Items(np.array(people, int), np.zeros(len(people), int), rank)
-
-
-def spearman(values: np.ndarray, others: np.ndarray) -> float:
-    """Rank correlation in [-1, 1] of values (M,) with others (M,), ties by their mean rank; 0 of a constant."""
-    return metrics.pcc(rankdata(values), rankdata(others))
 
 
 def topology_tables(study: Study) -> list[Table]:
