@@ -103,9 +103,8 @@ def test_every_default_is_the_dataclass_own() -> None:
 def test_every_choice_reaches_its_setting() -> None:
     options = (
         "-o d --no-csv --jsonl - --parquet --video --plot --attention --model m --sequence-length 4 --smoothing ema "
-        "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces --empty nan "
-        "--stream 2 "
-        "--resume --workers 2 --debug"
+        "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
+        "--empty nan --stream 2 --resume --workers 2 --debug"
     )
     context = track.make_context("track", ["a.mp4", *options.split()])
     sources = context.params.pop("sources")

@@ -163,7 +163,7 @@ def _turn_of(picture: av.VideoFrame) -> Turn:
 
 
 def _unknown_side_data(kind: type[SideDataType], number: int) -> SideDataType:
-    """A name for side data that FFmpeg has and PyAV does not know, such as EXIF: PyAV fails on all of a frame's else."""
+    """A name for side data that FFmpeg has and PyAV does not know, such as EXIF: PyAV else fails on all of a frame."""
     unknown = object.__new__(kind)
     unknown._name_, unknown._value_ = f"UNKNOWN_{number}", number
     return unknown

@@ -1,8 +1,6 @@
 """Pictures in place of a video, read by Pillow."""
 
 import re
-import struct
-import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -151,7 +149,7 @@ class AnimationReader:
                 try:
                     image.seek(number)
                     picture = _rgb(image)
-                except FAULTS as error:
+                except Exception as error:
                     self._broken = f"the file is truncated: it breaks off at {time_ms / 1000:.2f} s ({error})"
                     break
                 if not is_before(time_ms / 1000, self._options.end):
@@ -162,10 +160,6 @@ class AnimationReader:
                 length = float(image.info.get("duration") or 0.0)
                 time_ms += length if length >= SHORTEST_MS else USUAL_MS
         self._ended = True
-
-
-FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error, zlib.error)
-"""What Pillow raises of files that are damaged, or none of its own."""
 
 
 def read_pictures(uri: str, paths: Sequence[str], options: SourceOptions) -> ImageReader | AnimationReader:
@@ -190,7 +184,7 @@ def load_picture(path: str) -> np.ndarray:
     with _opened(path) as image:
         try:
             return _rgb(image)
-        except FAULTS as error:
+        except Exception as error:
             raise SourceError(Path(path).name) from error
 
 
@@ -200,9 +194,9 @@ def _opened(path: str) -> Iterator[Image.Image]:
     name = Path(path).name
     if register_heif_opener is None and HEIF.fullmatch(Path(path).suffix):
         raise SourceError(f"{name}: HEIC is read with pip install 'affect-tracker[heif]'")
-    try:
+    try:  # of damaged files Pillow's formats raise almost anything: SyntaxError, struct.error, RuntimeError, ...
         image = Image.open(path)
-    except FAULTS as error:
+    except Exception as error:
         raise SourceError(name) from error
     with image:
         if image.width * image.height > MOST_PIXELS:

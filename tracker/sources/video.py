@@ -26,6 +26,7 @@ from tracker.sources.container import (
     seconds,
     video_stream,
 )
+from tracker.sources.structure import is_whole
 from tracker.sources.tally import LEAP_S, Tally
 from tracker.types import Frame, SourceInfo, SourceReport
 
@@ -192,6 +193,12 @@ class VideoReader:
 
     def _why_empty(self) -> str:
         name, options, duration = name_of(self._uri), self._options, self._tally.duration
+        if not self._tally.sent and self._stream.frames and "mov" in self._formats and not is_file(self._uri):
+            where = "a pipe" if self._uri == "-" else "this address (its server does not send parts of a file)"
+            return (
+                f"{name} is an mp4 whose index comes last, and {where} cannot be read backwards; name a file, or write it "
+                "anew with the index first: ffmpeg -i IN -c copy -movflags faststart OUT.mp4"
+            )
         if not self._tally.received:
             cause = self._tally.error or "it is empty or damaged"
             return f"{name} has a video stream, but no frame of it can be decoded; {cause}"
@@ -229,27 +236,11 @@ def _declared_end(container: av.container.InputContainer, stream: av.VideoStream
     """Where the container says that the video (or all that is in it) ends, in seconds on its own clock; -inf: nowhere.
 
     A duration of the whole (mkv, flv) counts from 0; where it should count from the start, it errs on the mild side.
+    Of a file whose structure shows that it is whole, or cut off, no duration is needed: -inf, or inf.
     """
-    if container.format.name == "flv" and _ends_whole(container.name):
-        return -math.inf
+    whole = is_whole(Path(container.name.removeprefix("file:")), container.format.name)
+    if whole is not None:
+        return -math.inf if whole else math.inf
     if stream.duration:
         return seconds((stream.start_time or 0) + stream.duration, stream)
     return container.duration / av.time_base if container.duration else -math.inf
-
-
-def _ends_whole(name: str) -> bool:
-    """Whether an FLV file ends behind a whole tag, so that its header, if it tells of more, is merely out of date.
-
-    A tag is a type, the size of its data (3 bytes), 7 more bytes and the data; behind it stands its size (4 bytes).
-    """
-    path = Path(name.removeprefix("file:"))
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        end = file.seek(-4, 2)
-        size = int.from_bytes(file.read(4), "big")
-        if not 11 <= size <= end:
-            return False
-        file.seek(end - size)
-        kind, data_size = file.read(1)[0], int.from_bytes(file.read(3), "big")
-    return kind & 0x1F in (8, 9, 18) and data_size + 11 == size
