@@ -44,9 +44,9 @@ class ToRgb:
             self._reformatter, self.turn = VideoReformatter(), _turn_of(picture)
         width = round(picture.width * max(self.pixel_aspect, 1.0))
         height = round(picture.height * max(1.0 / self.pixel_aspect, 1.0))
-        scaling = {} if self.pixel_aspect == 1.0 else {"interpolation": "BICUBIC"}
+        scaling = None if self.pixel_aspect == 1.0 else "BICUBIC"
         try:
-            image = self._reformatter.reformat(picture, width, height, "rgb24", **scaling).to_ndarray()
+            image = self._reformatter.reformat(picture, width, height, "rgb24", interpolation=scaling).to_ndarray()
             return self.turn.upright(image)
         except (av.error.FFmpegError, ValueError) as error:
             raise SourceError(f"{name_of(self._uri)}: a frame in {picture.format.name} cannot be made RGB") from error
@@ -165,7 +165,7 @@ def _turn_of(picture: av.VideoFrame) -> Turn:
 def _unknown_side_data(kind: type[SideDataType], number: int) -> SideDataType:
     """A name for side data that FFmpeg has and PyAV does not know, such as EXIF: PyAV else fails on all of a frame."""
     unknown = object.__new__(kind)
-    unknown._name_, unknown._value_ = f"UNKNOWN_{number}", number
+    vars(unknown).update(_name_=f"UNKNOWN_{number}", _value_=number)
     return unknown
 
 

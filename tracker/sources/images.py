@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 try:
     from pillow_heif import register_heif_opener
 except ImportError:
-    register_heif_opener = None
+    register_heif_opener = None  # type: ignore[assignment]
 
 from tracker.config import SourceOptions
 from tracker.errors import SourceError
@@ -110,7 +110,7 @@ class AnimationReader:
         self._broken = ""
         self._ended = False
         with _opened(uri) as image:
-            self._codec, self._total = (image.format or "").lower(), image.n_frames
+            self._codec, self._total = (image.format or "").lower(), getattr(image, "n_frames", 1)
         self._pictures = self._read()
         first = next(self._pictures, None)
         if first is None:
@@ -145,7 +145,7 @@ class AnimationReader:
         time_ms = 0.0
         with _opened(self._uri) as image:
             begin = 1 if image.info.get("default_image") else 0  # shown only where animation is not known
-            for number in range(begin, image.n_frames):
+            for number in range(begin, getattr(image, "n_frames", 1)):
                 try:
                     image.seek(number)
                     picture = _rgb(image)

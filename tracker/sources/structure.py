@@ -1,4 +1,4 @@
-"""Whether a file's own structure shows that it is whole: a duration in a header may be out of date, or FFmpeg's guess."""
+"""Whether a file's structure shows that it is whole: a duration in a header may be out of date, or a guess."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -33,9 +33,9 @@ def _flv(file: BinaryIO, size: int) -> bool | None:
 
 
 def _avi(file: BinaryIO, size: int) -> bool | None:
-    """Its RIFF chunks (a name, and the size of what follows, made even) fill it; FFmpeg shows no frame dropped at the end.
+    """Its RIFF chunks (a name, and the size of what follows, made even) fill it; a recorder that crashed leaves size 0.
 
-    A recorder that crashed leaves the size 0.
+    FFmpeg tells nothing of frames that were dropped at the end.
     """
     place = 0
     while place < size:

@@ -156,48 +156,39 @@ class VideoReader:
 
     def _packets(self) -> Iterator[av.Packet | None]:
         """The stream's packets, then None, which drains the decoder; a last packet that was cut off is left out."""
+        tally, errors = self._tally, 0
         held = None
-        for packet in self._demux():
-            if packet.stream.index != self._stream.index or not packet.size:
-                continue
-            if held is not None:
-                yield held
-            held = packet if packet.is_corrupt else None
-            if held is None:
-                yield packet
-        self._tally.cut_off = held is not None
-        yield None
-
-    def _demux(self) -> Iterator[av.Packet]:
-        errors = 0
         while True:
             try:
                 for packet in self._container.demux():
                     errors = 0
-                    self._note_end(packet)
-                    yield packet
-                return
+                    ours = packet.stream.index == self._stream.index
+                    stamp = packet.dts if packet.pts is None else packet.pts
+                    if stamp is not None and (ours or not self._formats & OWN_DURATION):
+                        tally.reached = max(tally.reached, float((stamp + (packet.duration or 0)) * packet.time_base))
+                    if not ours or not packet.size:
+                        continue
+                    if held is not None:
+                        yield held
+                    held = packet if packet.is_corrupt else None
+                    if held is None:
+                        yield packet
+                break
             except (av.error.FFmpegError, OSError) as error:
                 errors += 1
                 if errors > READ_ERRORS or not isinstance(error, av.error.InvalidDataError):
-                    self._tally.error = reason(error)
-                    return
-
-    def _note_end(self, packet: av.Packet) -> None:
-        """An empty packet of AVI counts too: it stands for a frame that was dropped."""
-        stamp = packet.dts if packet.pts is None else packet.pts
-        counts = not self._formats & OWN_DURATION or packet.stream.index == self._stream.index
-        if counts and stamp is not None:
-            end = float((stamp + (packet.duration or 0)) * packet.time_base)
-            self._tally.reached = max(self._tally.reached, end)
+                    tally.error = reason(error)
+                    break
+        tally.cut_off = held is not None
+        yield None
 
     def _why_empty(self) -> str:
         name, options, duration = name_of(self._uri), self._options, self._tally.duration
         if not self._tally.sent and self._stream.frames and "mov" in self._formats and not is_file(self._uri):
             where = "a pipe" if self._uri == "-" else "this address (its server does not send parts of a file)"
             return (
-                f"{name} is an mp4 whose index comes last, and {where} cannot be read backwards; name a file, or write it "
-                "anew with the index first: ffmpeg -i IN -c copy -movflags faststart OUT.mp4"
+                f"{name} is an mp4 whose index comes last, and {where} cannot be read backwards; name a file, or write "
+                "it anew with the index first: ffmpeg -i IN -c copy -movflags faststart OUT.mp4"
             )
         if not self._tally.received:
             cause = self._tally.error or "it is empty or damaged"
