@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,9 +22,10 @@ from tests.test_video import set_matrix
 from tests.tracked import context_of, tracked, without_face, written
 from tracker.config import SourceOptions
 from tracker.errors import SourceError
+from tracker.sinks import SinkContext, open_sink
 from tracker.sources import expand_sources, images, open_source
 from tracker.sources.clock import DecodingOrder, StreamClock
-from tracker.types import Frame, SourceReport
+from tracker.types import Frame, SourceReport, TrackedFrame
 
 ROOT = Path(__file__).parents[1]
 
@@ -353,6 +356,33 @@ def test_a_clock_that_goes_back_is_told(tmp_path: Path) -> None:
     assert any(line.startswith("the times leap: ") for line in report.warnings)
 
 
+def test_clips_joined_backwards_tell_their_leaps_and_the_sound_that_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    joined = b""
+    for offset in (30, 20, 10):
+        picture, sound = ("-f", "lavfi", "-i", "testsrc=r=25:d=1"), ("-f", "lavfi", "-i", "sine=r=48000:d=1")
+        coding = ("-c:v", "libx264", "-bf", 0, "-c:a", "aac", "-output_ts_offset", offset)
+        ffmpeg(*picture, *sound, *coding, tmp_path / "part.ts")
+        joined += (tmp_path / "part.ts").read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(joined)
+    with (
+        open_source(str(path)) as source,
+        open_sink("video", tmp_path / "o.mp4", SinkContext(source.info, str(path))) as o,
+    ):
+        frames = list(source)
+        for frame in frames:
+            o.write(TrackedFrame(frame, (), ()))
+    assert times(frames) == pytest.approx([i / 25 for i in range(75)], abs=0.021)
+    (leap,) = [line for line in source.report().warnings if "leap" in line]
+    assert "the times leap: the timestamps go back by 11 s at 1.04 s, and 1 more" in leap
+    with av.open(str(path)) as whole, av.open(str(tmp_path / "o.mp4")) as kept:
+        lost = len([p for p in whole.demux(audio=0) if p.size]) - len([p for p in kept.demux(audio=0) if p.size])
+    told = re.search("audio packets left out of the overlay video since their times go back: ([0-9]+)", caplog.text)
+    assert lost > 80 and told and abs(int(told[1]) - lost) <= 2
+
+
 def test_the_clock_tells_how_far_it_went_back() -> None:
     clock = StreamClock(Fraction(1, 25), 0, 25.0)
     told = [(clock.tell(stamp, stamp), clock.went_back)[1] for stamp in (25_000, 25_001, 0, 1, 2)]
@@ -408,5 +438,5 @@ def test_an_index_that_comes_last_from_a_server_without_ranges(tmp_path: Path) -
 def test_empty_numbers_may_be_nan(tmp_path: Path) -> None:
     path = written("csv", tmp_path / "a.csv", [without_face(0), tracked(1)], context_of(empty="nan"))
     blank, full = csv.DictReader(path.read_text().splitlines())
-    assert blank["valence"] == blank["face_id"] == blank["pose_Rz"] == "nan" and blank["quadrant"] == ""
+    assert blank["valence"] == blank["face_id"] == blank["pose_Rz"] == "NaN" and blank["quadrant"] == ""
     assert blank["frame"] == "0" and float(full["valence"]) == pytest.approx(0.41)

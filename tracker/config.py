@@ -149,7 +149,7 @@ class OutputConfig:
     blur_faces: bool = False
     """Faces in the overlay video are made unrecognisable."""
     empty: Literal["blank", "nan"] = "blank"
-    """What CSV has for a number that was not measured: nothing, or "nan", by which readers that look at the first rows
+    """What CSV has for a number that was not measured: nothing, or "NaN", by which readers that look at the first rows
     alone (polars) take a column as numbers even where those have no face. Text stays blank."""
 
 

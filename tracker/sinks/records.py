@@ -196,7 +196,7 @@ def _round(value: float | None, decimals: int) -> float | None:
 
 
 class CsvSink(Sink):
-    """Comma-separated values, UTF-8, a header line; a value that was not measured is blank, a number "nan" if wanted.
+    """Comma-separated values, UTF-8, a header line; a value that was not measured is blank, a number "NaN" if wanted.
 
     Of the extras it has those in FLAT: no lists, and no readings, of which there may be a hundred.
     """
@@ -210,7 +210,7 @@ class CsvSink(Sink):
     ) -> None:
         flat = [column for column in extras if column.kind in FLAT]
         self._choices = columns, flat
-        self._missing = ["nan" if empty == "nan" and each.kind != "text" else None for each in (*COLUMNS, *flat)]
+        self._missing = ["NaN" if empty == "nan" and each.kind != "text" else None for each in (*COLUMNS, *flat)]
         self._output = open_output(path)
         self._output.write(csv_lines([column_names(columns, flat)]))
 

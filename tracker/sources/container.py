@@ -44,6 +44,8 @@ class ToRgb:
             self._reformatter, self.turn = VideoReformatter(), _turn_of(picture)
         width = round(picture.width * max(self.pixel_aspect, 1.0))
         height = round(picture.height * max(1.0 / self.pixel_aspect, 1.0))
+        if width * height > MOST_PIXELS:
+            raise SourceError(f"{name_of(self._uri)} cannot be read; {too_large(width, height)}")
         scaling = None if self.pixel_aspect == 1.0 else "BICUBIC"
         try:
             image = self._reformatter.reformat(picture, width, height, "rgb24", interpolation=scaling).to_ndarray()

@@ -12,6 +12,9 @@ MOST_LOST = 0.2
 LEAP_S = 60.0
 """A gap between two frames that deserves a word, unless the frames always lie so far apart."""
 
+BACK_S = 5.0
+"""A clock that goes back by more deserves a word: the times run on from there, so the gap between is not known."""
+
 
 @dataclass
 class Tally:

@@ -27,7 +27,7 @@ from tracker.sources.container import (
     video_stream,
 )
 from tracker.sources.structure import is_whole
-from tracker.sources.tally import LEAP_S, Tally
+from tracker.sources.tally import BACK_S, Tally
 from tracker.types import Frame, SourceInfo, SourceReport
 
 SEEKABLE = {"mov", "matroska"}
@@ -150,7 +150,7 @@ class VideoReader:
                 else:
                     stamp = order.receive(picture.pts, picture.pict_type == PictureType.B)
                     time, repaired = clock.tell(stamp, stamp)
-                if clock.went_back > LEAP_S:
+                if clock.went_back > BACK_S:
                     tally.leaps.append(f"the timestamps go back by {clock.went_back:.0f} s at {time:.2f} s")
                 yield picture, time, repaired
 
