@@ -138,6 +138,15 @@ def set_flv_duration(path: Path, seconds: float) -> None:
     path.write_bytes(data)
 
 
+def flv_with_late_sound(path: Path) -> Path:
+    """An FLV file whose header tells of a picture alone, and in which sound begins after the last picture."""
+    data = path.read_bytes()
+    assert data[4] == 1, "the fifth byte says what there is: 1 a picture, 4 sound"
+    late = bytes([8]) + (200).to_bytes(3, "big") + (1900).to_bytes(3, "big") + bytes(4) + bytes([0x2F]) + bytes(199)
+    path.write_bytes(data + (late + (211).to_bytes(4, "big")) * 3)
+    return path
+
+
 def animation(path: Path, levels: Sequence[int], durations_ms: Sequence[int]) -> Path:
     """An APNG, WebP or AVIF of flat grey frames."""
     frames = [Image.fromarray(np.full((24, 32, 3), level, np.uint8)) for level in levels]

@@ -295,6 +295,12 @@ def test_flv_with_a_stale_duration_is_whole_and_one_that_was_cut_is_not(tmp_path
     assert report.warnings[0].startswith("the file is truncated: it breaks off at")
 
 
+def test_a_stream_that_begins_late_does_no_harm(tmp_path: Path) -> None:
+    path = odd_media.write(tmp_path / "a.flv", [corners()] * 200, "flv", "yuv420p")
+    frames, report = read(odd_media.flv_with_late_sound(path))
+    assert times(frames) == pytest.approx([i / 25 for i in range(200)], abs=1e-3) and report.complete
+
+
 # several streams
 
 

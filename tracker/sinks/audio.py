@@ -56,7 +56,7 @@ class AudioCopy:
     def _forward(self, packets: Iterator[Packet]) -> Generator[Packet, None, None]:
         """Packets from the start on whose times go forward; they end where the source breaks off."""
         last = self._offset - 1
-        with contextlib.suppress(av.FFmpegError):
+        with contextlib.suppress(av.FFmpegError, IndexError):  # the latter of PyAV, where a stream begins late
             for packet in packets:
                 if packet.pts is not None and packet.dts is not None and packet.dts > last:
                     last = packet.dts

@@ -174,6 +174,8 @@ class VideoReader:
                     if held is None:
                         yield packet
                 break
+            except IndexError:  # of PyAV: the packet is of a stream that has only now begun, as FLV and TS allow
+                continue
             except (av.error.FFmpegError, OSError) as error:
                 errors += 1
                 if errors > READ_ERRORS or not isinstance(error, av.error.InvalidDataError):
