@@ -29,6 +29,7 @@ setup(
         "torch>=2.4",
         "onnxruntime>=1.17,<1.29",  # from 1.29 on it tells its maker of every session
         "av>=17,<19",
+        "pillow>=11.3",
         "numba>=0.60",
         "scipy>=1.11",
         "click>=8.1",
@@ -42,6 +43,7 @@ setup(
     extras_require={
         "train": ["tensorboard>=2.14,<2.19", "scikit-learn>=1.4", "joblib>=1.3"],
         "synthetic": ["anny>=0.6.2,<0.7", "pyvista>=0.46"],
+        "heif": ["pillow-heif>=1.0"],
         "lsl": ["pylsl>=1.17.6"],
         "test": [
             "pytest>=8",

@@ -104,7 +104,7 @@ def test_every_choice_reaches_its_setting() -> None:
     options = (
         "-o d --no-csv --jsonl - --parquet --video --plot --attention --model m --sequence-length 4 --smoothing ema "
         "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
-        "--resume --workers 2 --debug"
+        "--empty nan --stream 2 --resume --workers 2 --debug"
     )
     context = track.make_context("track", ["a.mp4", *options.split()])
     sources = context.params.pop("sources")
@@ -115,7 +115,7 @@ def test_every_choice_reaches_its_setting() -> None:
         resume=True,
         workers=2,
         debug=True,
-        source=config.SourceOptions(start=1.0, end=2.5, fps=10.0),
+        source=config.SourceOptions(start=1.0, end=2.5, fps=10.0, stream=2),
         tracker=config.TrackerConfig(
             faces=3,
             device="cuda:1",
@@ -123,9 +123,9 @@ def test_every_choice_reaches_its_setting() -> None:
             sequence_length=4,
             smoothing=config.SmoothingConfig(kind="ema"),
         ),
-        output=config.OutputConfig("d", False, "-", True, True, True, True, "openface", True),
+        output=config.OutputConfig("d", False, "-", True, True, True, True, "openface", True, "nan"),
     )
-    assert len(fields(config.OutputConfig)) == 9
+    assert len(fields(config.OutputConfig)) == 10
 
 
 WRONG_USAGE = [

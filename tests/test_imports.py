@@ -44,7 +44,7 @@ RULES = [
     Rule(r"tracker\.kernels", "-", ("numba",)),
     Rule(r"tracker\.sources", FOUNDATION, late=SOURCES),
     Rule(r"tracker\.sources\.live", rf"{FOUNDATION}|{SOURCES}", late=SOURCES),
-    Rule(SOURCES, rf"{FOUNDATION}|{SOURCES}|tracker\.ahead", ("av", "cv2")),
+    Rule(SOURCES, rf"{FOUNDATION}|{SOURCES}|tracker\.ahead", ("av", "cv2", "PIL", "pillow_heif")),
     Rule(r"tracker\.sinks", rf"{FOUNDATION}|tracker\.sinks\.files", late=rf"{SINKS}|{DRAWING}"),
     Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow")),
     Rule(r"tracker\.outlets", rf"{FOUNDATION}|tracker\.outlets\.outlet", late=OUTLETS),

@@ -111,6 +111,8 @@ class SourceOptions:
     """Seconds: frames at and after this time are left out; None reads to the last frame."""
     fps: float = 25.0
     """Pictures a second, for a folder or glob of pictures alone."""
+    stream: int | None = None
+    """Number of the video stream in its container, as `affect info` counts; None takes the default, largest one."""
     read_ahead: int = 8
     """Frames decoded ahead of the one in use (fewer where they are large)."""
     threads: int | None = None
@@ -119,6 +121,7 @@ class SourceOptions:
     def __post_init__(self) -> None:
         check_range("start (seconds)", self.start or 0.0, 0.0, 1e9)
         check_range("fps", self.fps, 0.001, 10_000)
+        check_range("stream", self.stream or 0, 0, 10_000)
         check_range("read-ahead", self.read_ahead, 1, 1000)
         check_range("decoder threads", self.threads or 1, 1, 256)
         if self.end is not None and not self.end > (self.start or 0.0):
@@ -145,6 +148,9 @@ class OutputConfig:
     """Whose names the columns bear."""
     blur_faces: bool = False
     """Faces in the overlay video are made unrecognisable."""
+    empty: Literal["blank", "nan"] = "blank"
+    """What CSV has for a number that was not measured: nothing, or "NaN", by which readers that look at the first rows
+    alone (polars) take a column as numbers even where those have no face. Text stays blank."""
 
 
 @dataclass(frozen=True)

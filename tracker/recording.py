@@ -123,6 +123,7 @@ class Recorder:
             source_uri=job.uri,
             columns=output.columns,
             blur_faces=output.blur_faces,
+            empty=output.empty,
             start=self.config.source.start or 0.0,
             model=tally.engine["model"]["name"],
             window_rate_hz=tally.engine["window_rate_hz"],

@@ -60,8 +60,10 @@ class Tally:
 
     @property
     def warnings(self) -> list[str]:
-        """Why the run broke off, and what the source has to say."""
-        return self.problems + list(self.report.warnings if self.report else ())
+        """Why the run broke off, what the source has to say, and where there was nothing to measure."""
+        faceless = self.frames and not (self.with_faces or self.problems)
+        nothing = [f"no face was found in any of the frames ({self.frames})"] if faceless else []
+        return self.problems + list(self.report.warnings if self.report else ()) + nothing
 
     @property
     def seconds(self) -> float:

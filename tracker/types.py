@@ -168,6 +168,8 @@ class SourceInfo:
     """Codec, or picture format."""
     rotation: int = 0
     """Degrees clockwise that were applied: 0, 90, 180 or 270."""
+    pixel_aspect: float = 1.0
+    """Width by height of a pixel as it is stored; those of the frames are square."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class SinkContext:
     """Names of the columns: see tracker.sinks.records.COLUMNS."""
     blur_faces: bool = False
     """Faces in the overlay video and in the picture are made unrecognisable."""
+    empty: Literal["blank", "nan"] = "blank"
+    """What CSV has for a number that was not measured."""
     start: float = 0.0
     """Seconds at which tracking began (--start): time 0 of the overlay video."""
     model: str = ""
@@ -80,7 +82,7 @@ def open_sink(kind: str, path: Path | str, context: SinkContext) -> Sink:
 def _open_csv(path: Path, context: SinkContext) -> Sink:
     from tracker.sinks.records import CsvSink, extra_columns
 
-    return CsvSink(path, context.columns, extra_columns(context.extras, context.readings))
+    return CsvSink(path, context.columns, extra_columns(context.extras, context.readings), context.empty)
 
 
 def _open_jsonl(path: Path, context: SinkContext) -> Sink:

@@ -27,6 +27,7 @@ class AudioCopy:
     def __init__(self, source: InputContainer, copy: AudioStream, start: float) -> None:
         self._source = source
         self._copy = copy
+        self._left_out = 0
         stream = source.streams.audio[0]
         self._time_base = stream.time_base or Fraction(1, av.time_base)
         self._offset = round((_video_start(source) + start) / self._time_base)
@@ -43,21 +44,27 @@ class AudioCopy:
             self._next = next(self._packets, None)
 
     def close(self) -> None:
-        """Close the source."""
+        """Close the source, and say what was left out."""
         self._next = None
+        if self._left_out:
+            name, count = self._source.name.removeprefix("file:"), self._left_out
+            log.warning("%s: audio packets left out of the overlay video since their times go back: %d", name, count)
+            self._left_out = 0
         self._packets.close()
         self._source.close()
 
     def _forward(self, packets: Iterator[Packet]) -> Generator[Packet, None, None]:
         """Packets from the start on whose times go forward; they end where the source breaks off."""
         last = self._offset - 1
-        with contextlib.suppress(av.FFmpegError):
+        with contextlib.suppress(av.FFmpegError, IndexError):  # the latter of PyAV, where a stream begins late
             for packet in packets:
                 if packet.pts is not None and packet.dts is not None and packet.dts > last:
                     last = packet.dts
                     packet.pts -= self._offset
                     packet.dts -= self._offset
                     yield packet
+                elif last >= self._offset and packet.size:
+                    self._left_out += 1
 
 
 def _unwrapped(source: InputContainer) -> Iterator[Packet]:

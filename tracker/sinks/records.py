@@ -196,20 +196,31 @@ def _round(value: float | None, decimals: int) -> float | None:
 
 
 class CsvSink(Sink):
-    """Comma-separated values, UTF-8, a header line; an empty field is a value that was not measured.
+    """Comma-separated values, UTF-8, a header line; a value that was not measured is blank, a number "NaN" if wanted.
 
     Of the extras it has those in FLAT: no lists, and no readings, of which there may be a hundred.
     """
 
-    def __init__(self, path: Path, columns: Columns, extras: Sequence[Column] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        columns: Columns,
+        extras: Sequence[Column] = (),
+        empty: Literal["blank", "nan"] = "blank",
+    ) -> None:
         flat = [column for column in extras if column.kind in FLAT]
         self._choices = columns, flat
+        self._missing = ["NaN" if empty == "nan" and each.kind != "text" else None for each in (*COLUMNS, *flat)]
         self._output = open_output(path)
         self._output.write(csv_lines([column_names(columns, flat)]))
 
     def write(self, tracked: TrackedFrame) -> None:
         """Add the rows of one frame; they are in the file when this returns."""
-        self._output.write(csv_lines(_table(tracked, *self._choices)))
+        table = _table(tracked, *self._choices)
+        blanks = self._missing
+        self._output.write(
+            csv_lines([b if v is None else v for v, b in zip(row, blanks, strict=True)] for row in table)
+        )
 
     def finish(self) -> None:
         """Give the file its name."""

@@ -1,6 +1,7 @@
 """Where frames come from: a file, a folder of pictures, a glob or standard input, behind one call."""
 
 import glob
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +12,15 @@ from tracker.config import OVERLAY_SUFFIX, SourceOptions
 from tracker.errors import SourceError
 from tracker.types import Frame, SourceInfo, SourceReport
 
+log = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
     from tracker.sources.readahead import Reader
 
-PICTURE = re.compile(r"\.(bmp|jp2|jpe?g|p[bgnp]m|png|tiff?|webp)", re.IGNORECASE)
+PICTURE = re.compile(r"\.(apng|avif|bmp|hei[cf]|jp2|jpe?g|p[bgnp]m|png|tiff?|webp)", re.IGNORECASE)
 VIDEO = re.compile(r"\.(3gp|asf|avi|flv|gif|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|mxf|ogv|ts|vob|webm|wmv|y4m)", re.IGNORECASE)
+MOST_PIXELS = 200_000_000
+"""Of a picture or a frame: larger ones are refused, since each takes several bytes a pixel of memory, often twice."""
 LIVE = ("camera:", "rtsp://", "rtsps://", "rtmp://", "rtmps://", "rtp://", "udp://", "tcp://", "srt://")
 URLS = ("http://", "https://")
 
@@ -60,9 +65,9 @@ def open_reader(uri: str, options: SourceOptions) -> "Reader":
         raise SourceError(f"{shown} is a live source; follow it with: affect live {shown}")
     pictures = find_pictures(uri)
     if pictures:
-        from tracker.sources.images import ImageReader
+        from tracker.sources.images import read_pictures
 
-        return ImageReader(uri, pictures, options)
+        return read_pictures(uri, pictures, options)
     from tracker.sources.video import VideoReader
 
     return VideoReader(uri, options)
@@ -109,21 +114,48 @@ def without_password(uri: str) -> str:
     return address + (question and "?...")
 
 
+def is_before(time: float, limit: float | None) -> bool:
+    """Whether a time lies before a limit, to the microsecond, as tables tell times; always where there is no limit."""
+    return limit is None or round(time, 6) < round(limit, 6)
+
+
+def too_large(width: int, height: int) -> str:
+    """Why a picture of more than MOST_PIXELS is refused."""
+    return f"it has {width}x{height} pixels, and at most {MOST_PIXELS // 10**6} million can be read; make it smaller"
+
+
 def _expand(pattern: str) -> list[str]:
     path = Path(pattern)
     if pattern == "-" or pattern.startswith(LIVE + URLS) or path.is_file():
         return [pattern]
     if path.is_dir():
         inside = _inside(path)
-        return _of_kind(inside, VIDEO) or ([pattern] if _of_kind(inside, PICTURE) else _refuse_folder(pattern))
+        videos, pictures = _of_kind(inside, VIDEO), _of_kind(inside, PICTURE)
+        if videos:
+            _tell_of_skipped(pattern, pictures)
+        return videos or ([pattern] if pictures else _refuse_folder(pattern))
     if path.exists():
         return [pattern]
     matches = _matches(pattern)
     files = [match for match in matches if not Path(match).is_dir()]
     pictures, videos = _of_kind(files, PICTURE), _of_kind(files, VIDEO)
     folders = [source for match in matches if Path(match).is_dir() for source in _expand(match)]
+    if videos:
+        _tell_of_skipped(pattern, pictures)
     found = videos or ([pattern] if pictures else [])
     return (folders + found) or files
+
+
+def _tell_of_skipped(pattern: str, pictures: Sequence[str]) -> None:
+    if pictures:
+        first, more = Path(pictures[0]).name, ", ..." if len(pictures) > 1 else ""
+        log.warning(
+            "%s holds videos, and pictures that are left out: %d (%s%s); name them by themselves to have them tracked",
+            pattern,
+            len(pictures),
+            first,
+            more,
+        )
 
 
 def _matches(pattern: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Timestamps of decoded frames made into times that strictly increase."""
 
+from collections import deque
 from fractions import Fraction
 from math import inf
 
@@ -21,9 +22,12 @@ class StreamClock:
         self._last = -inf
         self._behind = False
         self._stamps = _BestStamp()
+        self.went_back = 0.0
+        """Seconds by which the timestamps have gone back for good at the newest frame."""
 
     def tell(self, pts: int | None, dts: int | None) -> tuple[float, bool]:
         """Time of the next frame in seconds, and whether its presentation timestamp had to be repaired."""
+        self.went_back = 0.0
         stamp = self._stamps.choose(pts, dts)
         stamped = None if stamp is None else self._seconds(stamp) + self._offset
         sound = stamped is not None and stamped > self._last
@@ -48,6 +52,7 @@ class StreamClock:
             return self._last + self._step / 2
         time = self._last + 1.5 * self._step
         self._offset += time - stamped
+        self.went_back = time - stamped
         return time
 
 
@@ -68,3 +73,24 @@ class _BestStamp:
             self._last_dts = dts
         trusted = self._pts_faults <= self._dts_faults or self._last_dts == -inf
         return pts if trusted and pts is not None else dts
+
+
+class DecodingOrder:
+    """Presentation timestamps where the container has but those of decoding (AVI): the pictures take them in order.
+
+    A picture that is not bidirectional is never shown before its own place: what is left from before that was lost.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[int] = deque()
+
+    def send(self, stamp: int | None) -> None:
+        """Note the timestamp of a packet that the decoder is given."""
+        if stamp is not None:
+            self._waiting.append(stamp)
+
+    def receive(self, own: int | None, bidirectional: bool) -> int | None:
+        """The timestamp of the next picture to be shown, whose packet had the timestamp `own`."""
+        while own is not None and not bidirectional and self._waiting and self._waiting[0] < own:
+            self._waiting.popleft()
+        return self._waiting.popleft() if self._waiting else own

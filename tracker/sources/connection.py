@@ -57,7 +57,7 @@ class Connection:
         self._patience_s = options.stall_s
         self._container = _open(uri, name, options)
         try:
-            self.stream = video_stream(self._container, name)
+            self.stream, _ = video_stream(self._container, name)
             self._formats = set(self._container.format.name.split(","))
             self._pictures = self._timed()
             self.first = self._begin(name)
@@ -114,7 +114,12 @@ class Connection:
     def _packets(self) -> Iterator[av.Packet]:
         self.stream.thread_type = "SLICE"  # threads that take a frame each would hold back as many frames
         try:
-            yield from self._container.demux(self.stream)
+            while True:
+                try:
+                    yield from self._container.demux(self.stream)
+                    return
+                except IndexError:  # of PyAV: the packet is of a stream that has only now begun
+                    continue
         except av.error.ExitError as error:
             raise Lost(self._stalled) from error
         except (av.error.FFmpegError, OSError) as error:

@@ -7,10 +7,11 @@ from typing import Any
 import av
 import av.error
 import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import VideoReformatter
 
 from tracker.errors import SourceError
-from tracker.sources import without_password
+from tracker.sources import MOST_PIXELS, too_large, without_password
 from tracker.sources.turn import Turn, turn_of
 
 DECLARED = {"mov", "matroska", "avi", "flv", "asf"}
@@ -20,11 +21,20 @@ MOST_HZ = 1000
 """A higher average frame rate is none: the container tells the rate of its clock instead."""
 
 
-class ToRgb:
-    """Makes decoded pictures (H, W, 3) uint8 RGB, all turned as the first one's display matrix says."""
+WIDEST = 8.0
+"""A pixel so many times as wide as high (or as high as wide) is an error of the file: it is taken as square."""
 
-    def __init__(self, uri: str) -> None:
+
+class ToRgb:
+    """Makes decoded pictures (H, W, 3) uint8 RGB with square pixels, turned as the first one's display matrix says.
+
+    Where a stored pixel is wider than high, the picture is made wider; where it is higher, the picture is made higher.
+    """
+
+    def __init__(self, uri: str, stream: av.VideoStream) -> None:
         self.turn = Turn()
+        self.pixel_aspect = _pixel_aspect(stream)
+        """Width of a stored pixel by its height."""
         self._uri = uri
         self._reformatter: VideoReformatter | None = None
 
@@ -32,8 +42,14 @@ class ToRgb:
         """One picture; raises SourceError where its pixels have no way to RGB."""
         if self._reformatter is None:
             self._reformatter, self.turn = VideoReformatter(), _turn_of(picture)
+        width = round(picture.width * max(self.pixel_aspect, 1.0))
+        height = round(picture.height * max(1.0 / self.pixel_aspect, 1.0))
+        if width * height > MOST_PIXELS:
+            raise SourceError(f"{name_of(self._uri)} cannot be read; {too_large(width, height)}")
+        scaling = None if self.pixel_aspect == 1.0 else "BICUBIC"
         try:
-            return self.turn.upright(self._reformatter.reformat(picture, format="rgb24").to_ndarray())
+            image = self._reformatter.reformat(picture, width, height, "rgb24", interpolation=scaling).to_ndarray()
+            return self.turn.upright(image)
         except (av.error.FFmpegError, ValueError) as error:
             raise SourceError(f"{name_of(self._uri)}: a frame in {picture.format.name} cannot be made RGB") from error
 
@@ -85,18 +101,34 @@ def name_of(uri: str) -> str:
     return "standard input" if uri == "-" else without_password(uri)
 
 
-def video_stream(container: av.container.InputContainer, uri: str) -> av.VideoStream:
-    """The first stream of moving pictures; raises SourceError where there is none."""
-    cover = av.stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+def video_stream(
+    container: av.container.InputContainer, uri: str, number: int | None = None
+) -> tuple[av.VideoStream, str]:
+    """The stream of moving pictures with this number in the container, and what the user should know of the choice.
+
+    Without a number it is the one that is marked as the default, the largest of several. Raises SourceError where there
+    is none that can be decoded, or where its pictures are too large.
+    """
+    name, dispositions = name_of(uri), av.stream.Disposition
+    streams = [stream for stream in container.streams.video if not stream.disposition & dispositions.attached_pic]
     if not container.streams or container.format.name == "tty":
         raise SourceError(why_not_video(uri))
     if not streams:
         kinds = sorted({"cover art" if stream.type == "video" else stream.type for stream in container.streams})
-        raise SourceError(f"{name_of(uri)} has no video stream; it holds only {', '.join(kinds)}")
-    if streams[0].codec_context is None:
-        raise SourceError(f"{name_of(uri)} has a video stream in a codec that this FFmpeg cannot decode")
-    return streams[0]
+        raise SourceError(f"{name} has no video stream; it holds only {', '.join(kinds)}")
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    chosen = [stream for stream in decodable if number in (None, stream.index)]
+    if number is not None and all(stream.index != number for stream in streams):
+        numbers = ", ".join(str(stream.index) for stream in streams)
+        raise SourceError(f"{name}: stream {number} is no video; expected one of --stream {numbers}")
+    if not chosen:
+        raise SourceError(f"{name} has a video stream in a codec that this FFmpeg cannot decode")
+    best = max(chosen, key=lambda each: (bool(each.disposition & dispositions.default), each.width * each.height))
+    if best.width * best.height > MOST_PIXELS:
+        raise SourceError(f"{name} cannot be read; {too_large(best.width, best.height)}")
+    sizes = ", ".join(f"{each.index} of {each.width}x{each.height}" for each in decodable)
+    told = f"video streams: {len(streams)} ({sizes}); this is {best.index}, and --stream N takes another"
+    return best, told if len(streams) > 1 and number is None else ""
 
 
 def rate_of(stream: av.VideoStream) -> float | None:
@@ -121,6 +153,22 @@ def seconds(stamp: int, stream: av.VideoStream) -> float:
     return float(stamp * stream.time_base) if stream.time_base else 0.0
 
 
+def _pixel_aspect(stream: av.VideoStream) -> float:
+    """As the container says, else the codec; 1 where neither does or where it cannot be."""
+    told = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return float(told) if told and 1 / WIDEST <= told <= WIDEST else 1.0
+
+
 def _turn_of(picture: av.VideoFrame) -> Turn:
     matrix: Any = picture.side_data.get("DISPLAYMATRIX")
     return Turn() if matrix is None else turn_of(np.frombuffer(matrix, np.int32).tolist())
+
+
+def _unknown_side_data(kind: type[SideDataType], number: int) -> SideDataType:
+    """A name for side data that FFmpeg has and PyAV does not know, such as EXIF: PyAV else fails on all of a frame."""
+    unknown = object.__new__(kind)
+    vars(unknown).update(_name_=f"UNKNOWN_{number}", _value_=number)
+    return unknown
+
+
+SideDataType._missing_ = classmethod(_unknown_side_data)  # type: ignore[assignment, method-assign]

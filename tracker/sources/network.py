@@ -72,7 +72,7 @@ class StreamFeed:
         return "the stream ended"
 
     def _connected(self) -> Iterator[Frame]:
-        to_rgb = ToRgb(self._name)
+        to_rgb = ToRgb(self._name, self._connection.stream)
         self._timeline.join()
         pictures = self._connection.pictures()
         for picture, stamp, captured in without_burst(pictures) if self._lost else pictures:
@@ -113,7 +113,7 @@ class StreamFeed:
         return True
 
     def _describe(self, uri: str) -> SourceInfo:
-        stream, to_rgb = self._connection.stream, ToRgb(self._name)
+        stream, to_rgb = self._connection.stream, ToRgb(self._name, self._connection.stream)
         height, width = to_rgb(self._connection.first.picture).shape[:2]
         return SourceInfo(
             uri=uri,
