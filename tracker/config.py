@@ -7,7 +7,7 @@ from tracker.errors import UsageError
 
 OWN = "own"
 """Of --neutral: a source's own face."""
-DEFAULT_MODEL = "anclaf-compact-S-8"
+DEFAULT_MODEL = "anclaf-face"
 """The model that ships."""
 OVERLAY_SUFFIX = ".overlay.mp4"
 """How the name of an overlay video ends; a folder's own overlay videos are not taken as its sources."""
@@ -29,11 +29,11 @@ class SmoothingConfig:
     """The causal filter behind the network. One-Euro: Casiez, Roussel and Vogel, CHI 2012."""
 
     kind: Literal["one-euro", "ema", "none"] = "one-euro"
-    min_cutoff_hz: float = 0.7
+    min_cutoff_hz: float = 0.3
     """One-Euro: cut-off at rest; lower is smoother and slower."""
-    beta: float = 0.7
+    beta: float = 0.2
     """One-Euro: how much the cut-off rises with speed, Hz per (unit of VA per second)."""
-    derivative_cutoff_hz: float = 1.0
+    derivative_cutoff_hz: float = 0.2
     """One-Euro: cut-off of the speed estimate."""
     time_constant_s: float = 0.25
     """EMA: seconds in which a step is followed to 63 %."""
