@@ -164,16 +164,6 @@ def test_a_failed_write_is_undone_and_final(tmp_path):
     assert (tmp_path / "x.part.bin").read_bytes() == b"kept"
 
 
-def test_what_is_reserved_is_given_back(tmp_path):
-    file = PartFile(tmp_path / "x.bin")
-    file.write(b"begun")
-    file.reserve(1 << 20)
-    file.seek(0)
-    file.write(b"B")
-    file.finish()
-    assert (tmp_path / "x.bin").read_bytes() == b"Begun"
-
-
 def test_finishing_onto_a_folder(tmp_path):
     file = PartFile(tmp_path / "x.bin")
     file.write(b"kept")

@@ -1,7 +1,6 @@
 """Files that bear a temporary name until they are complete; shared by the sinks, standard library only."""
 
 import contextlib
-import errno
 import json
 import os
 import re
@@ -14,7 +13,6 @@ from tracker.errors import SinkError
 
 JOURNAL = ".arrows"
 """Suffix of a Parquet table's journal: an Arrow IPC stream, which is readable up to wherever it breaks off."""
-RESERVABLE = hasattr(os, "posix_fallocate")
 
 
 class Output(Protocol):
@@ -110,16 +108,6 @@ class PartFile:
         self._end = max(self._end, start + len(data))
         return len(data)
 
-    def reserve(self, size: int) -> None:
-        """Claim size bytes of the disk beyond what is written, or raise SinkError; of no effect where unsupported."""
-        if self._direct or not RESERVABLE:
-            return
-        try:
-            os.posix_fallocate(self._file.fileno(), self._end, size)
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-                raise SinkError(self._told(error)) from error
-
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move within what is written; returns the new position."""
         return self._file.seek(offset, whence)
@@ -165,7 +153,7 @@ class PartFile:
             self._file.truncate(start)
 
     def _settle(self) -> None:
-        """Give back what was reserved, wait until the disk has the rest, close."""
+        """Wait until the disk has all, close."""
         if not self._direct:
             self._file.truncate(self._end)
             os.fsync(self._file.fileno())
