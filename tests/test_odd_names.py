@@ -88,7 +88,9 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     for changes in ({}, {"resume": True}):
         (other,) = run([clip], out, source=SourceOptions(end=0.2), **changes)
-        assert other.state == "refused" and "--overwrite replaces it" in other.detail and "other options" in other.detail
+        assert (
+            other.state == "refused" and "--overwrite replaces it" in other.detail and "other options" in other.detail
+        )
     (same,) = run([clip], out)
     assert same.state == "skipped" and "--overwrite" in same.detail
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
@@ -96,7 +98,9 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     assert new.state == "done" and len(rows(out / "a.csv")) == 5
 
 
-def test_rows_of_several_sources_on_one_stream_tell_whose_they_are(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_rows_of_several_sources_on_one_stream_tell_whose_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     clips = [make_clip(tmp_path / name, 3) for name in ("a.mkv", "b.mkv")]
     output = OutputConfig(folder=str(tmp_path / "out"), jsonl="-")
     run(clips, tmp_path / "out", output=output)
@@ -122,7 +126,9 @@ def command(arguments: list[str], redirections: str = "", **environment: str) ->
     """`affect track` with an engine that finds no face, in a shell."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     shell = ["sh", "-c", f'exec "$@" {redirections}', "sh", sys.executable, "-c", CHILD, *arguments]
-    return subprocess.run(shell, env={**os.environ, "PYTHONPATH": paths, **environment}, capture_output=True, timeout=120)
+    return subprocess.run(
+        shell, env={**os.environ, "PYTHONPATH": paths, **environment}, capture_output=True, timeout=120
+    )
 
 
 def test_without_a_utf8_locale(tmp_path: Path) -> None:
