@@ -22,7 +22,7 @@ help: ## list the targets
 venv: $(READY) ## make the virtual environment with everything in it
 
 demo: $(READY) ## track the sample clip; leaves the CSV, the overlay video and the picture in out/
-	@$(BIN)/affect track $(SAMPLE) --out out --video --plot
+	@$(BIN)/affect track $(SAMPLE) --out out --video --plot --overwrite
 	@echo "Look at out/sample.csv (the trace), out/sample.overlay.mp4 (the video), out/sample.png (the picture)."
 
 test: $(READY) ## run the tests

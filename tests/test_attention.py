@@ -141,7 +141,7 @@ def test_the_error_says_which_model_has_attention(
 def test_a_window_of_eight_frames_by_the_command(tmp_path: Path, sample_clip: Path, model: MakeModel) -> None:
     path, made = model("lstm"), []
     for choices in (["--end", "0.6"], ["--end", "0.4"], ["--end", "0.4", "--sequence-length", "2"]):
-        result = run(sample_clip, "--model", path, "-o", tmp_path, *choices)
+        result = run(sample_clip, "--model", path, "-o", tmp_path, "--overwrite", *choices)
         assert result.exit_code == 0, result.output
         made.append((table(tmp_path / "sample.csv"), json.loads((tmp_path / "sample.meta.json").read_text())))
     (whole, sheet), (prefix, _), (short, short_sheet) = made

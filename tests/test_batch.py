@@ -153,7 +153,7 @@ def test_one_that_fails_does_not_stop_the_others(tmp_path: Path, out: Path) -> N
 
 def test_a_source_named_twice_is_tracked_once(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mkv")
-    uris, failed = find_sources([clip, str(tmp_path / "*.mkv"), str(tmp_path / "." / "a.mkv")])
+    uris, _, failed = find_sources([clip, str(tmp_path / "*.mkv"), str(tmp_path / "." / "a.mkv")])
     assert uris == [clip] and failed == []
 
 
@@ -161,7 +161,7 @@ def test_same_names_never_overwrite_one_another(tmp_path: Path, out: Path) -> No
     first, second = make_clip(tmp_path / "x" / "clip.mkv", 3), make_clip(tmp_path / "y" / "clip.mkv", 5)
     run([first], out)
     run([second, first], out)
-    assert len(rows(out / "clip.csv")) == 3 and len(rows(out / "clip-2.csv")) == 5
+    assert len(rows(out / "clip.csv")) == 3 and len(rows(out / "y" / "clip.csv")) == 5
 
 
 def test_resume_skips_what_is_complete(tmp_path: Path, out: Path, engine: type[FacelessEngine]) -> None:
@@ -170,7 +170,8 @@ def test_resume_skips_what_is_complete(tmp_path: Path, out: Path, engine: type[F
     assert states(run([a, b], out, resume=True)) == {"a.mkv": "skipped", "b.mkv": "done"}
     assert states(run([a, b], out, resume=True)) == {"a.mkv": "skipped", "b.mkv": "skipped"}
     assert engine.made == 2
-    assert states(run([a, b], out)) == {"a.mkv": "done", "b.mkv": "done"}
+    assert states(run([a, b], out)) == {"a.mkv": "skipped", "b.mkv": "skipped"}
+    assert states(run([a, b], out, overwrite=True)) == {"a.mkv": "done", "b.mkv": "done"}
 
 
 def test_a_truncated_source_keeps_what_was_decoded(tmp_path: Path, out: Path) -> None:

@@ -104,7 +104,8 @@ def test_every_choice_reaches_its_setting() -> None:
     options = (
         "-o d --no-csv --jsonl - --parquet --video --plot --attention --model m --sequence-length 4 --smoothing ema "
         "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
-        "--empty nan --stream 2 --resume --workers 2 --debug"
+        "--empty nan --stream 2 --resume --overwrite --recursive "
+        "--output-name {name}-{start} --source-column --workers 2 --debug"
     )
     context = track.make_context("track", ["a.mp4", *options.split()])
     sources = context.params.pop("sources")
@@ -113,6 +114,8 @@ def test_every_choice_reaches_its_setting() -> None:
     assert made == BatchConfig(
         model="m",
         resume=True,
+        overwrite=True,
+        recursive=True,
         workers=2,
         debug=True,
         source=config.SourceOptions(start=1.0, end=2.5, fps=10.0, stream=2),
@@ -123,9 +126,11 @@ def test_every_choice_reaches_its_setting() -> None:
             sequence_length=4,
             smoothing=config.SmoothingConfig(kind="ema"),
         ),
-        output=config.OutputConfig("d", False, "-", True, True, True, True, "openface", True, "nan"),
+        output=config.OutputConfig(
+            "d", False, "-", True, True, True, True, "openface", True, "nan", "{name}-{start}", True
+        ),
     )
-    assert len(fields(config.OutputConfig)) == 10
+    assert len(fields(config.OutputConfig)) == 12
 
 
 WRONG_USAGE = [
@@ -254,8 +259,8 @@ def test_workers_share_the_sources(tmp_path: Path, sample_clip: Path, model: str
     process = start("track", sample_clip, twin, *arguments)
     _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, errors
-    assert [len(rows(tmp_path / "out" / name)) for name in ("sample.csv", "sample-2.csv")] == [3, 3]
-    assert rows(tmp_path / "out" / "sample.csv") == rows(tmp_path / "out" / "sample-2.csv")
+    tables = [rows(tmp_path / "out" / folder / "sample.csv") for folder in ("assets", "twin")]
+    assert len(tables[0]) == 3 and tables[0] == tables[1]
     assert errors.count("frames/s") >= 2
 
 

@@ -55,6 +55,7 @@ RULES = [
     Rule(r"tracker\.landmark_codes", rf"{FOUNDATION}|tracker\.(kernels|faces\..+)|nets\..+"),
     Rule(r"tracker\.(smoothing|live\.baseline)", FOUNDATION),
     Rule(r"tracker\.(keys|memory)", "-"),
+    Rule(r"tracker\.leases", FOUNDATION),
     Rule(r"tracker\.drawing\.letters", "-", ("matplotlib",)),
     Rule(r"tracker\.drawing\.(plots|heatmaps|strips)", rf"{FOUNDATION}|tracker\.drawing\.plots", ("matplotlib",)),
     Rule(DRAWING, rf"{FOUNDATION}|{DRAWING}|tracker\.keys", ("cv2",)),
@@ -72,7 +73,7 @@ RULES = [
     ),
     Rule(
         DESK,
-        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|landmark_codes|faces\.neutral)",
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral)",
         ("tqdm",),
     ),
     Rule(r"tracker", "-"),

@@ -5,30 +5,33 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from tqdm import tqdm
 
 from tracker.config import OWN, BatchConfig
 from tracker.errors import SourceError, UsageError
-from tracker.faults import plain_line
-from tracker.interrupt import Flag, Interrupt, ignored
+from tracker.faults import one_line
+from tracker.interrupt import ENDING, Flag, Interrupt, ignored
 from tracker.landmark_codes import digest
 from tracker.neutral import read_neutral
-from tracker.outputs import STDIN, Job, check_outputs, claim, identity, is_complete, release
-from tracker.recording import Recorder
+from tracker.outputs import STDIN, Job, check_outputs, claim, identity, names_of, release
+from tracker.recording import Recorder, left_alone
 from tracker.sheets import Outcome
-from tracker.sources import expand_sources, without_password
+from tracker.sources import expand_sources, root_of, without_password
 
 Report = Callable[[Outcome], Any]
 """Takes each outcome as it comes."""
+LAST_S = 5.0
+"""That a worker has to close its files when it is left alone."""
 
 
 def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str, str]) -> list[Outcome]:
@@ -38,37 +41,60 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
     sources, after those of patterns that name none.
     Raises UsageError for outputs that cannot be had together, SinkError for a folder that cannot be written.
     """
-    uris, outcomes = find_sources(patterns)
+    uris, roots, outcomes = find_sources(patterns, config.recursive)
     check_outputs(config.output, len(uris), config.workers)
     if STDIN in uris and config.workers > 1:
         raise UsageError("standard input cannot be read by --workers; track it in a call of its own")
+    names = names_of(uris, roots, config)
     neutral = _neutral(uris, config)
     if neutral is not None:
         models = {**models, "neutral": digest(neutral)}
-    jobs = claim(uris, Path(config.output.folder))
-    skipped = [job for job in jobs if config.resume and is_complete(job, config, models)]
-    outcomes += [Outcome(job.uri, "skipped", "complete", str(job.folder / job.stem)) for job in skipped]
-    todo = [job for job in jobs if job not in skipped]
+    jobs = claim(uris, Path(config.output.folder), names)
+    todo = []
+    for job in jobs:
+        outcome = left_alone(job, config, models)
+        todo += [] if outcome else [job]
+        outcomes += [outcome] if outcome else []
     try:
-        _run(todo, config, neutral, outcomes.append)
+        _run(todo, config, Start(config, models, neutral, len(uris) > 1), outcomes.append)
     finally:
-        for job in todo:
+        for job in jobs:
             release(job)
     order = {uri: place for place, uri in enumerate(uris)}
     return sorted(outcomes, key=lambda outcome: order.get(outcome.uri, -1))
 
 
-def find_sources(patterns: Iterable[str]) -> tuple[list[str], list[Outcome]]:
-    """The sources that the patterns name, each once, in order; a failed outcome for each pattern that names none."""
+def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list[str], dict[str, str], list[Outcome]]:
+    """The sources that the patterns name, each once, in order; the root of each that a folder or glob named.
+
+    And a failed outcome for each pattern that names none, or that the system refuses.
+    """
     found: dict[str, str] = {}
+    roots: dict[str, str] = {}
     failed = []
     for pattern in patterns:
         try:
-            for uri in expand_sources([pattern]):
-                found.setdefault(identity(uri)["path"] or uri, uri)
-        except SourceError as error:
-            failed.append(Outcome(pattern, "failed", plain_line(error)))
-    return list(found.values()), failed
+            for uri in expand_sources([pattern], recursive):
+                if found.setdefault(identity(uri)["path"] or uri, uri) == uri and (root := root_of(pattern)):
+                    roots.setdefault(uri, root)
+        except (SourceError, OSError) as error:
+            why = error if isinstance(error, SourceError) else f"{pattern} cannot be read: {error.strerror}"
+            failed.append(Outcome(pattern, "failed", one_line(why)))
+    return list(found.values()), roots, failed
+
+
+@dataclass(frozen=True)
+class Start:
+    """What every process of a run gets besides its flag."""
+
+    config: BatchConfig
+    models: Mapping[str, str]
+    neutral: np.ndarray | None
+    several: bool
+
+    def recorder(self, interrupt: Interrupt, position: int | None = None) -> Recorder:
+        """A recorder for a process; position is the line of its progress bar."""
+        return Recorder(self.config, self.models, interrupt, self.neutral, position, self.several)
 
 
 def _neutral(uris: Sequence[str], config: BatchConfig) -> np.ndarray | None:
@@ -80,40 +106,55 @@ def _neutral(uris: Sequence[str], config: BatchConfig) -> np.ndarray | None:
     return read_neutral(config.model, config.tracker)
 
 
-def _run(jobs: Sequence[Job], config: BatchConfig, neutral: np.ndarray | None, report: Report) -> None:
+def _run(jobs: Sequence[Job], config: BatchConfig, start: Start, report: Report) -> None:
     workers = min(config.workers, len(jobs))
     if workers > 1:
-        _run_spread(jobs, replace(config, workers=workers), neutral, report)
+        _run_spread(jobs, replace(start, config=replace(config, workers=workers)), report)
     elif jobs:
-        _run_here(jobs, config, neutral, report)
+        _run_here(jobs, start, report)
 
 
-def _run_here(jobs: Sequence[Job], config: BatchConfig, neutral: np.ndarray | None, report: Report) -> None:
-    with Interrupt(threading.Event()) as interrupt, closing(Recorder(config, interrupt, neutral)) as recorder:
+def _run_here(jobs: Sequence[Job], start: Start, report: Report) -> None:
+    """Track one after another; those that another run is at wait until the others are done."""
+    with Interrupt(threading.Event()) as interrupt, closing(start.recorder(interrupt)) as recorder:
+        busy = []
         for job in jobs:
-            report(recorder.attempt(job))
+            outcome = recorder.attempt(job, patient=False)
+            if outcome is None:
+                busy.append(job)
+            else:
+                report(outcome)
+        for job in busy:
+            report(cast(Outcome, recorder.attempt(job)))
 
 
-def _run_spread(jobs: Sequence[Job], config: BatchConfig, neutral: np.ndarray | None, report: Report) -> None:
-    """Spread the jobs over processes. These ignore Ctrl-C and look at a flag, which it raises in this process."""
+def _run_spread(jobs: Sequence[Job], start: Start, report: Report) -> None:
+    """Spread the jobs over processes. These ignore signals to end and look at a flag, which it raises in this one."""
     context = multiprocessing.get_context("spawn")
     flag, positions = context.Event(), context.SimpleQueue()
-    for position in range(config.workers):
+    for position in range(start.config.workers):
         positions.put(position)
-    start = (_share_threads(config), neutral, flag, positions, context.RLock())
-    pool = ProcessPoolExecutor(config.workers, context, _start_worker, start)
+    shared = replace(start, config=_share_threads(start.config))
+    pool = ProcessPoolExecutor(start.config.workers, context, _start_worker, (shared, flag, positions, context.RLock()))
     with Interrupt(flag, _end_workers) as interrupt, interrupt.held(), pool:
         with ignored():
-            futures = {pool.submit(_attempt, job): job for job in jobs}
+            futures = {pool.submit(_attempt, job, False): job for job in jobs}
+        busy = []
         for future in as_completed(futures):
-            report(_result(future, futures[future]))
+            outcome = _result(future, futures[future])
+            if outcome is None:
+                busy.append(futures[future])
+            else:
+                report(outcome)
+        for future, job in [(pool.submit(_attempt, job, True), job) for job in busy]:
+            report(cast(Outcome, _result(future, job)))
     if sys.stderr.isatty():
         print(end="\r", file=sys.stderr)  # the workers' bars leave the cursor at the end of a cleared line
 
 
 def _end_workers() -> None:
     for process in multiprocessing.active_children():
-        process.terminate()
+        process.kill()  # they ignore what would end them in good order; every output opens nevertheless
 
 
 def _share_threads(config: BatchConfig) -> BatchConfig:
@@ -122,7 +163,7 @@ def _share_threads(config: BatchConfig) -> BatchConfig:
     return replace(config, tracker=replace(config.tracker, threads=threads))
 
 
-def _result(future: Future, job: Job) -> Outcome:
+def _result(future: Future, job: Job) -> Outcome | None:
     try:
         return future.result()
     except BrokenProcessPool:
@@ -135,11 +176,23 @@ class _Worker:
     recorder: Recorder
 
 
-def _start_worker(config: BatchConfig, neutral: np.ndarray | None, flag: Flag, positions: Any, lock: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start_worker(start: Start, flag: Flag, positions: Any, lock: Any) -> None:
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(flag,), daemon=True).start()
     tqdm.set_lock(lock)
-    _Worker.recorder = Recorder(config, Interrupt(flag), neutral, positions.get())
+    _Worker.recorder = start.recorder(Interrupt(flag), positions.get())
 
 
-def _attempt(job: Job) -> Outcome:
-    return _Worker.recorder.attempt(job)
+def _end_with_parent(flag: Flag) -> None:
+    """Where the process that started this one is killed, finish what is at hand and end too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        flag.set()
+        time.sleep(LAST_S)
+        os._exit(1)
+
+
+def _attempt(job: Job, patient: bool) -> Outcome | None:
+    return _Worker.recorder.attempt(job, patient)

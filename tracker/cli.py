@@ -2,6 +2,9 @@
 
 import errno
 import importlib
+import io
+import os
+import sys
 import traceback
 from typing import Any, NamedTuple
 
@@ -16,6 +19,22 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 and the signal's number."""
 
 
+def settle_streams() -> None:
+    """Make the standard streams take any text, whatever the locale, and be there where the caller closed them (cron).
+
+    A closed one is opened onto nothing, so that no output gets its number and no library writes into that. Standard
+    output stays None for Python, so that JSON lines for it can be refused.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 class Entry(NamedTuple):
     """Where a command stands, and its line in the help."""
 
@@ -26,6 +45,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
     "live": Entry("tracker.commands.live:live", "Track a camera or a stream as it comes."),
+    "repair": Entry("tracker.commands.repair:repair", "Make readable files of what killed runs left."),
     "edit": Entry("tracker.commands.edit:edit", "Change the expression of a face by a generative model."),
     "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
     "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),
@@ -56,6 +76,7 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""
+        settle_streams()
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

@@ -151,6 +151,11 @@ class OutputConfig:
     empty: Literal["blank", "nan"] = "blank"
     """What CSV has for a number that was not measured: nothing, or "NaN", by which readers that look at the first rows
     alone (polars) take a column as numbers even where those have no face. Text stays blank."""
+    name: str | None = None
+    """How the outputs are called: text with {name}, {parent} (the source's folder), {path} (the folders mirrored below
+    the output folder), {model}, {start}, {end}; None is {path}/{name}."""
+    source_column: bool = False
+    """A last column `source` (in py-feat's names `input`); several sources on standard output always have it."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +247,11 @@ class BatchConfig:
     model: str = DEFAULT_MODEL
     """Name of a model that ships, or the path of a .safetensors or .onnx file."""
     resume: bool = False
-    """Sources whose outputs are complete are left alone."""
+    """Sources whose outputs are complete are left alone, those that broke off are done again."""
+    overwrite: bool = False
+    """Outputs that are there already are replaced."""
+    recursive: bool = False
+    """Folders stand for the videos in their folders too."""
     workers: int = 1
     """Processes, each with its own engine."""
     debug: bool = False

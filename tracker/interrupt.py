@@ -1,4 +1,4 @@
-"""Ctrl-C: a flag that is looked at between frames, so that no output is torn in the middle of a write."""
+"""Ctrl-C and SIGTERM: a flag that is looked at between frames, so that no output is torn in the middle of a write."""
 
 import os
 import signal
@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+"""What a terminal, and what Slurm, docker and init send to a process that shall end."""
 
 
 class Flag(Protocol):
@@ -26,7 +29,7 @@ def end_at_once() -> None:
 
 
 class Interrupt:
-    """While entered, a signal (Ctrl-C) sets the flag and breaks off what the main thread does, unless that is `held`.
+    """While entered, a signal sets the flag and breaks off what the main thread does, unless that is `held`.
 
     A library may swallow that while it waits for data; a second Ctrl-C calls `insist`. Only a main thread hears it.
     """
@@ -35,7 +38,7 @@ class Interrupt:
         self,
         flag: Flag,
         insist: Callable[[], None] = end_at_once,
-        signals: tuple[signal.Signals, ...] = (signal.SIGINT,),
+        signals: tuple[signal.Signals, ...] = ENDING,
     ) -> None:
         self.flag = flag
         self._insist = insist
@@ -80,9 +83,10 @@ class Interrupt:
 
 @contextmanager
 def ignored() -> Iterator[None]:
-    """Ctrl-C is ignored, by processes that are started meanwhile for all their life."""
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Signals to end are ignored, by processes that are started meanwhile for all their life."""
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

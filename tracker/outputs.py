@@ -2,9 +2,13 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from urllib.parse import urlsplit
 
 from tracker.config import OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
 from tracker.errors import SinkError, UsageError
+from tracker.leases import lock_path
 from tracker.sources import find_pictures
 
 SUFFIXES = {
@@ -29,8 +34,18 @@ SHEET = ".meta.json"
 STDIN = STDOUT = "-"
 JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
 
-WITHOUT_EFFECT = (("source", "read_ahead"), ("source", "threads"), ("tracker", "threads"), ("output", "folder"))
+WITHOUT_EFFECT = (
+    ("source", "read_ahead"),
+    ("source", "threads"),
+    ("tracker", "threads"),
+    ("output", "folder"),
+    ("output", "name"),
+)
 """Settings that change nothing of what is written."""
+LONGEST_STEM = 180
+"""Bytes of a name's beginning: file systems take 255, and the longest suffix, temporary name and lock need the rest."""
+DEEPEST = 64
+"""Folders looked at to tell sources of one name apart."""
 LIVE_SETTINGS = ("lossless", "picture", "baseline_s")
 
 Sheet = dict[str, Any]
@@ -48,6 +63,8 @@ class Job:
     """Beginning of the outputs' names."""
     source: Sheet
     """The source's identity when the job was made."""
+    below: str = ""
+    """The folders between that of the call and `folder`: in a folder of JSON lines they are the same."""
 
     @property
     def sheet(self) -> Path:
@@ -63,7 +80,18 @@ class Job:
         return paths
 
     def _jsonl(self, wanted: str) -> Path | str:
-        return Path(wanted) / f"{self.stem}{SUFFIXES['jsonl']}" if is_folder(wanted) else wanted
+        return Path(wanted, self.below, f"{self.stem}{SUFFIXES['jsonl']}") if is_folder(wanted) else wanted
+
+    def leased(self, config: OutputConfig) -> list[Path]:
+        """What no other run may write meanwhile: the sheet, for all that lies beside it, and JSON lines elsewhere."""
+        jsonl = self.outputs(config).get("jsonl", STDOUT)
+        elsewhere = jsonl != STDOUT and Path(jsonl).parent.resolve() != self.folder.resolve()
+        direct = Path(jsonl).exists() and not Path(jsonl).is_file()
+        return [self.sheet, Path(jsonl)] if elsewhere and not direct else [self.sheet]
+
+    def standing(self, config: OutputConfig) -> list[Path]:
+        """The outputs that are there already, devices and pipes aside."""
+        return [Path(path) for path in self.outputs(config).values() if path != STDOUT and Path(path).is_file()]
 
 
 def is_folder(path: str) -> bool:
@@ -98,19 +126,88 @@ def identity(uri: str) -> Sheet:
     return {"path": str(Path(uri).resolve()), "size": sum(stat.st_size for stat in stats), "mtime": newest}
 
 
-def claim(uris: Iterable[str], folder: Path) -> list[Job]:
-    """A job for each source, under the first stem that no other has: name, name-2, ...; a source keeps the stem it had.
+def claim(uris: Iterable[str], folder: Path, names: Mapping[str, Path] | None = None) -> list[Job]:
+    """A job for each source, under the first name that no other has: name, name-2, ...; a source keeps the one it had.
 
-    A stem is claimed by its sheet, created here, so that no other call takes it, not even one at the same moment.
+    names gives each source its name, with the folders before it; without, it is the source's own. A name is claimed by
+    its sheet, created here, so that no other call takes it, not even one at the same moment.
     Raises SinkError where the folder cannot be written.
     """
     with _made(folder):
-        stems = _stems(folder)
-        sources = [(uri, identity(uri)) for uri in uris]
-        return [
-            Job(uri, folder, stems.get(source["path"]) or _new_stem(_name(uri), folder, source), source)
-            for uri, source in sources
-        ]
+        kept = _names_kept(folder)
+        jobs = []
+        for uri in uris:
+            source, wanted = identity(uri), (names or {}).get(uri) or Path(short_stem(source_name(uri)))
+            earlier = [name for name in kept.get(source["path"], ()) if _is_numbered(name.name, wanted.name)]
+            below = str((earlier[0] if earlier else wanted).parent)
+            inside = folder / below
+            inside.mkdir(parents=True, exist_ok=True)
+            stem = earlier[0].name if earlier else _new_stem(wanted.name, inside, source)
+            jobs.append(Job(uri, inside, stem, source, "" if below == "." else below))
+        return jobs
+
+
+def ensure_claim(job: Job) -> None:
+    """Claim a job's name again where another run gave it up since; SinkError where another source has it now."""
+    if not job.sheet.exists():
+        _write_claim(job.sheet, job.source)
+    owner = read_sheet(job.sheet).get("source", {}).get("path")
+    if owner != job.source["path"]:
+        raise SinkError(f"{job.folder / job.stem} was taken by {owner} a moment ago; run it again")
+
+
+def names_of(uris: Sequence[str], roots: Mapping[str, str], config: BatchConfig) -> dict[str, Path]:
+    """The name of each source's outputs below the output folder: the tree of a folder or glob is mirrored.
+
+    roots is where that tree begins, by source; without one, a source has its bare name, and as many of its folders
+    before it as tell it from the others. A template has the last word: see OutputConfig.name.
+    Raises UsageError for a template with unknown fields.
+    """
+    names = {}
+    for uri in uris:
+        root = roots.get(uri)
+        below = Path(os.path.relpath(Path(uri).resolve().parent, Path(root).resolve())) if root else Path()
+        names[uri] = below / source_name(uri)
+    for depth in range(1, DEEPEST):
+        bearers = Counter(names.values())
+        twins = [uri for uri in uris if bearers[names[uri]] > 1 and Path(uri).exists()]
+        for uri in twins:
+            folders = Path(uri).resolve().parts[1:-1]
+            names[uri] = Path(*folders[-depth:], source_name(uri))
+        if not twins:
+            break
+    template = config.output.name
+    if template is not None:
+        names = {uri: _by_template(template, uri, name, config) for uri, name in names.items()}
+    return {uri: name.parent / short_stem(name.name) for uri, name in names.items()}
+
+
+def _by_template(template: str, uri: str, name: Path, config: BatchConfig) -> Path:
+    start, end = config.source.start, config.source.end
+    fields = {
+        "name": name.name,
+        "path": name.parent.as_posix(),
+        "parent": Path(uri).resolve().parent.name if Path(uri).exists() else "",
+        "model": Path(config.model).stem,
+        "start": f"{start or 0:g}",
+        "end": "end" if end is None else f"{end:g}",
+    }
+    try:
+        made = Path(template.format(**fields))
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        known = ", ".join(f"{{{field}}}" for field in fields)
+        raise UsageError(f"--output-name {template} cannot be filled in; expected text with {known}") from error
+    if made.is_absolute() or ".." in made.parts or not made.name:
+        raise UsageError(f"--output-name {template} gives {made}; expected a name below the output folder")
+    return made
+
+
+def short_stem(name: str) -> str:
+    """The name, cut to LONGEST_STEM bytes with a digest of the whole where it is longer."""
+    whole = os.fsencode(name)
+    if len(whole) <= LONGEST_STEM:
+        return name
+    return f"{whole[: LONGEST_STEM - 10].decode(errors='ignore')}-{sha256(whole).hexdigest()[:8]}"
 
 
 def claim_take(uri: str, folder: Path, name: str) -> Job:
@@ -132,8 +229,8 @@ def _made(folder: Path) -> Iterator[None]:
 
 
 def release(job: Job) -> None:
-    """Take back a claim of which nothing came."""
-    if read_sheet(job.sheet).keys() == {"source", "complete"}:
+    """Take back a claim of which nothing came, unless another run is at it."""
+    if not lock_path(job.sheet).exists() and read_sheet(job.sheet).keys() == {"source", "complete"}:
         job.sheet.unlink(missing_ok=True)
 
 
@@ -170,12 +267,19 @@ def is_complete(job: Job, config: BatchConfig, models: Mapping[str, str]) -> boo
     )
 
 
-def _stems(folder: Path) -> dict[str | None, str]:
-    """The stem of each source that has a sheet in the folder, by the source's path."""
-    sheets = sorted(folder.glob(f"*{SHEET}"))
-    stems = {read_sheet(sheet).get("source", {}).get("path"): sheet.name.removesuffix(SHEET) for sheet in sheets}
-    stems.pop(None, None)
-    return stems
+def _names_kept(folder: Path) -> dict[str | None, list[Path]]:
+    """The names below the folder that each source's outputs have, by the source's path."""
+    names: dict[str | None, list[Path]] = {}
+    for sheet in sorted(folder.rglob(f"*{SHEET}")):
+        name = sheet.relative_to(folder).with_name(sheet.name.removesuffix(SHEET))
+        names.setdefault(read_sheet(sheet).get("source", {}).get("path"), []).append(name)
+    names.pop(None, None)
+    return names
+
+
+def _is_numbered(stem: str, name: str) -> bool:
+    """Whether a stem is name, name-2, name-3, ..."""
+    return re.fullmatch(rf"{re.escape(name)}(-\d+)?", stem) is not None
 
 
 def _new_stem(name: str, folder: Path, source: Sheet, suffixes: Collection[str] = SUFFIXES.values()) -> str:
@@ -184,18 +288,36 @@ def _new_stem(name: str, folder: Path, source: Sheet, suffixes: Collection[str] 
 
 
 def _create(folder: Path, stem: str, source: Sheet, suffixes: Collection[str]) -> bool:
-    """Make the sheet of a claim, unless a file of that stem and one of the suffixes is there."""
-    if any((folder / f"{stem}{suffix}").exists() for suffix in suffixes):
+    """Claim a stem, unless a file of that stem and one of the suffixes is there; one's own claim is as good."""
+    sheet = folder / f"{stem}{SHEET}"
+    if not sheet.exists() and any((folder / f"{stem}{suffix}").exists() for suffix in suffixes):
         return False
+    return _write_claim(sheet, source) or (
+        source["path"] is not None and read_sheet(sheet).get("source", {}).get("path") == source["path"]
+    )
+
+
+def _write_claim(sheet: Path, source: Sheet) -> bool:
+    """Make the sheet of a claim, whole from its first moment; False where there is one."""
+    draft = sheet.with_name(f".{uuid.uuid4().hex}{SHEET}.draft")
+    text = json.dumps({"source": source, "complete": False})
     try:
-        with (folder / f"{stem}{SHEET}").open("x", encoding="utf-8") as file:
-            json.dump({"source": source, "complete": False}, file)
-    except FileExistsError:
-        return False
+        draft.write_text(text, encoding="utf-8")
+        try:
+            os.link(draft, sheet)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            with suppress(FileExistsError), sheet.open("x", encoding="utf-8") as file:
+                file.write(text)
+                return True
+            return False
+    finally:
+        draft.unlink(missing_ok=True)
     return True
 
 
-def _name(uri: str) -> str:
+def source_name(uri: str) -> str:
     """The source's own name: of a file without its suffix, of a glob its folder's."""
     if uri == STDIN:
         return "stdin"

@@ -1,10 +1,14 @@
 """Tracks one source after another in this process, and writes the outputs and the sheet of each."""
 
+import json
 import sys
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +19,20 @@ from tracker.engine import Engine, track
 from tracker.errors import SinkError
 from tracker.faults import plain_line
 from tracker.interrupt import Interrupt
+from tracker.leases import Held, Lease
 from tracker.neutral import neutral_faces
-from tracker.outputs import Job
-from tracker.sheets import Outcome, State, Tally, outcome_of, sheet_of
-from tracker.sinks import Sink, SinkContext, open_sink, part_path, write_meta
+from tracker.outputs import STDOUT, SUFFIXES, Job, ensure_claim, is_complete, read_sheet, settings
+from tracker.sheets import Outcome, Tally, outcome_of, sheet_of
+from tracker.sinks import Sink, SinkContext, open_sink, parts_of, write_meta
+from tracker.sinks.files import JOURNAL
 from tracker.sinks.records import columns_of
 from tracker.sources import Source, open_source
 from tracker.types import SourceInfo, TrackedFrame
 
 BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {rate_noinv_fmt}, {remaining} left"
 BAR_WITHOUT_TOTAL = "{desc} {n_fmt} frames, {rate_noinv_fmt}, {elapsed}"
+WAIT_S = 0.2
+"""Between two looks at outputs that another run is writing."""
 LOG_INTERVAL_S = 10.0
 """Seconds between two lines of progress where standard error is not a terminal."""
 
@@ -35,16 +43,22 @@ class Recorder:
     def __init__(
         self,
         config: BatchConfig,
+        models: Mapping[str, str],
         interrupt: Interrupt,
         neutral: np.ndarray | None = None,
         position: int | None = None,
+        several: bool = False,
     ) -> None:
         self.config = config
+        self.models = models
+        """SHA-256 of the models, as run_batch has them."""
         self.interrupt = interrupt
         self.neutral = neutral
         """(P, 3): everybody's neutral face, for a landmark model; None where none is given."""
         self.position = position
         """Line of the progress bar among those of other processes; None where there are none."""
+        self.several = several
+        """Whether rows of several sources go to standard output, and must tell whose they are."""
 
     @cached_property
     def engine(self) -> Engine:
@@ -59,30 +73,92 @@ class Recorder:
         if "engine" in vars(self):
             self.engine.close()
 
-    def attempt(self, job: Job) -> Outcome:
-        """Track one source; the outcome and the sheet tell whatever goes wrong."""
+    def attempt(self, job: Job, patient: bool = True) -> Outcome | None:
+        """Track one source; the outcome and the sheet tell whatever goes wrong.
+
+        No other run writes these outputs meanwhile. One that does and is the same as this is waited for, or, without
+        patience, the answer is None; one with other options has this refused.
+        """
         if self.interrupt.flag.is_set():
             return Outcome(job.uri, "interrupted", "not started")
+        waited = False
+        try:
+            while True:
+                try:
+                    leases = self._lease(job)
+                    break
+                except Held as held:
+                    if held.holder.purpose != self._purpose(job):
+                        told = f"{job.folder / job.stem} is being written by {held.holder.told} with other options"
+                        return Outcome(job.uri, "refused", f"{told}; choose another folder with -o, or wait for it")
+                    if not patient:
+                        return None
+                    waited = True
+                    time.sleep(WAIT_S)
+                    self.interrupt.check()
+        except KeyboardInterrupt:
+            return Outcome(job.uri, "interrupted", "not started")
+        except SinkError as error:
+            return Outcome(job.uri, "failed", plain_line(error))
+        try:
+            if waited and is_complete(job, self.config, self.models):
+                return Outcome(
+                    job.uri, "skipped", "another run with the same options made it", str(job.folder / job.stem)
+                )
+            return left_alone(job, self.config, self.models) or self._attempt_alone(job, leases)
+        finally:
+            for lease in leases:
+                lease.release()
+
+    def _purpose(self, job: Job) -> str:
+        """What two runs have in common that may wait for one another: source, options and models."""
+        facts = (job.source, settings(self.config), sorted(self.models.items()))
+        return sha256(json.dumps(facts).encode()).hexdigest()
+
+    def _lease(self, job: Job) -> list[Lease]:
+        """All leases of a job or none: Held, SinkError."""
+        leases: list[Lease] = []
+        try:
+            for target in job.leased(self.config.output):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                leases.append(Lease(target, self._purpose(job)))
+            ensure_claim(job)
+        except BaseException:
+            for lease in leases:
+                lease.release()
+            raise
+        return leases
+
+    def _attempt_alone(self, job: Job, leases: Sequence[Lease]) -> Outcome:
+        """Track a source whose outputs are leased."""
         tally = Tally()
+        paths = [Path(path) for path in job.outputs(self.config.output).values() if path != STDOUT]
+        paths += [path.with_suffix(JOURNAL) for path in paths if path.suffix == SUFFIXES["parquet"]]
+        leftovers = [part for path in paths for part in parts_of(path)]
         try:
             if self.config.tracker.neutral == OWN:
                 self._learn_neutral(job)
             tally.engine = self.engine.meta()
             tally.started = time.monotonic()
-            self._record(job, tally)
+            self._record(job, tally, leases)
+            leases[0].give_back()
             write_meta(job.sheet, sheet_of(job, tally, self.config))
-        except KeyboardInterrupt:
-            return self._broken_off(job, tally, "interrupted", "interrupted")
-        except Exception as error:
-            if self.config.debug:
+        except (KeyboardInterrupt, Exception) as error:
+            if self.config.debug and isinstance(error, Exception):
                 traceback.print_exc()
-            return self._broken_off(job, tally, self._why(), plain_line(error))
+            stopped = isinstance(error, KeyboardInterrupt) or self.interrupt.flag.is_set()
+            tally.problems.append("interrupted" if isinstance(error, KeyboardInterrupt) else plain_line(error))
+            leases[0].give_back()
+            with suppress(SinkError):
+                leases[0].check()
+                write_meta(job.sheet, sheet_of(job, tally, self.config))
+            parts = [part for path in paths for part in parts_of(path) if part not in leftovers]
+            return outcome_of(job, tally, "interrupted" if stopped else "failed", map(str, parts))
+        for part in leftovers:
+            with suppress(OSError):
+                part.unlink()
         files = map(str, job.outputs(self.config.output).values())
         return outcome_of(job, tally, "done" if tally.complete else "truncated", files)
-
-    def _why(self) -> State:
-        """What an error means: Ctrl-C where a library made an error of it, else a failure."""
-        return "interrupted" if self.interrupt.flag.is_set() else "failed"
 
     def _learn_neutral(self, job: Job) -> None:
         """Read the source once before it is tracked, for the neutral faces in it."""
@@ -98,15 +174,15 @@ class Recorder:
             if codes := self.engine.codes:
                 codes.given = neutral_faces(self.engine, source, passed)
 
-    def _record(self, job: Job, tally: Tally) -> None:
+    def _record(self, job: Job, tally: Tally, leases: Sequence[Lease]) -> None:
         with open_source(job.uri, self.config.source) as source:
             tally.info = source.info
             try:
-                self._fill_sinks(job, tally, source)
+                self._fill_sinks(job, tally, source, leases)
             finally:
                 tally.report = source.report()
 
-    def _fill_sinks(self, job: Job, tally: Tally, source: Source) -> None:
+    def _fill_sinks(self, job: Job, tally: Tally, source: Source, leases: Sequence[Lease]) -> None:
         with self._bar(_name(job), source.info) as bar, ExitStack() as stack:
             sinks = self._open_sinks(job, tally, source.info, stack)
             for tracked in track(source, self.engine):
@@ -115,6 +191,8 @@ class Recorder:
                     _write(sinks, tracked)
                     tally.count(tracked)
                 bar.update()
+            for lease in leases:
+                lease.check()
 
     def _open_sinks(self, job: Job, tally: Tally, info: SourceInfo, stack: ExitStack) -> list[Sink]:
         output = self.config.output
@@ -125,13 +203,18 @@ class Recorder:
             blur_faces=output.blur_faces,
             empty=output.empty,
             start=self.config.source.start or 0.0,
+            source_column=output.source_column,
             model=tally.engine["model"]["name"],
             window_rate_hz=tally.engine["window_rate_hz"],
             extras=(*(("attention",) if output.attention else ()), *tally.engine["told"]),
             readings=tuple(tally.engine["readings"]),
         )
         tally.columns = columns_of(context)
-        return [stack.enter_context(open_sink(kind, path, context)) for kind, path in job.outputs(output).items()]
+        named = replace(context, source_column=output.source_column or self.several)
+        return [
+            stack.enter_context(open_sink(kind, path, named if path == STDOUT else context))
+            for kind, path in job.outputs(output).items()
+        ]
 
     def _bar(self, name: str, info: SourceInfo) -> tqdm:
         return tqdm(
@@ -145,16 +228,27 @@ class Recorder:
             dynamic_ncols=True,
         )
 
-    def _broken_off(self, job: Job, tally: Tally, state: State, problem: str) -> Outcome:
-        tally.problems.append(problem)
-        with suppress(SinkError):
-            write_meta(job.sheet, sheet_of(job, tally, self.config))
-        parts = [part_path(Path(path)) for path in job.outputs(self.config.output).values()]
-        return outcome_of(job, tally, state, [str(part) for part in parts if part.exists()])
-
 
 def _name(job: Job) -> str:
     return Path(job.uri).name
+
+
+def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outcome | None:
+    """The outcome of a job whose outputs are there already and may not be replaced; None where it is to be done."""
+    if config.overwrite:
+        return None
+    name = str(job.folder / job.stem)
+    files = all(path != STDOUT and Path(path).is_file() for path in job.outputs(config.output).values())
+    if is_complete(job, config, models) and (files or config.resume):
+        return Outcome(job.uri, "skipped", f"{name} is complete; --overwrite tracks it again", name)
+    standing = job.standing(config.output)
+    sheet = read_sheet(job.sheet)
+    if not standing or (config.resume and not sheet.get("complete") and sheet.get("options") == settings(config)):
+        return None
+    told = f"{', '.join(map(str, standing))} exists"
+    if sheet.get("complete") and sheet.get("options") != settings(config):
+        told += ", made with other options"
+    return Outcome(job.uri, "refused", f"{told}; --overwrite replaces it, -o or --output-name keeps both", name)
 
 
 def _write(sinks: list[Sink], tracked: TrackedFrame) -> None:

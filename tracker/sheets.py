@@ -11,7 +11,8 @@ from tracker.config import BatchConfig, LiveConfig
 from tracker.outputs import Job, Sheet, settings
 from tracker.types import SourceInfo, SourceReport, TrackedFrame
 
-State = Literal["done", "skipped", "truncated", "failed", "interrupted"]
+State = Literal["done", "skipped", "truncated", "failed", "refused", "interrupted"]
+"""refused: something is there that would be overwritten, or another run with other options is at it."""
 
 
 @dataclass(frozen=True)

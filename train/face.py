@@ -70,8 +70,8 @@ class FaceConfig(Weighted, Configuration):
     lets one add without its own figures falling below those of anclaf-compact was added."""
     neutral: tuple[float, float] = (0.04, 0.0)
     """Place of the neutral face, put in after training and not spread. FER+'s neutral faces have some votes for sadness
-    and anger, so that with AffectNet's mean as their place neutral faces from elsewhere lie below 0; with this one those
-    of the development sets lie there."""
+    and anger: with AffectNet's mean as their place neutral faces from elsewhere are read below 0, with this one those
+    of the development sets are read as 0."""
     distorted: float = 0.6
     """Share of the pictures that a camera spoils."""
     own_left_out: float = 0.25

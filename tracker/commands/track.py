@@ -13,7 +13,7 @@ from tracker.errors import UsageError
 if TYPE_CHECKING:
     from tracker.sheets import Outcome
 
-EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted": 130}
+EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2, "interrupted": 130}
 """By the outcome of a source; the largest is the command's."""
 
 
@@ -42,7 +42,13 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "interrupted
 @setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
 @setting(OutputConfig, "empty", "--empty", help="What CSV has for a number that was not measured.")
 @setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is in the overlay video.")
-@setting(BatchConfig, "resume", "--resume", is_flag=True, help="Skip what is complete.")
+@setting(BatchConfig, "resume", "--resume", is_flag=True, help="Skip what is complete; do again what broke off.")
+@setting(BatchConfig, "overwrite", "--overwrite", is_flag=True, help="Replace outputs that are there already.")
+@setting(BatchConfig, "recursive", "--recursive", is_flag=True, help="Folders with all that is below them.")
+@setting(
+    OutputConfig, "name", "--output-name", metavar="TEMPLATE", help="Such as {path}/{name}, {parent}-{name}-{start}."
+)
+@setting(OutputConfig, "source_column", "--source-column", is_flag=True, help="A last column that names the source.")
 @setting(BatchConfig, "workers", "--workers", metavar="N", help="Sources tracked at once, each by its own process.")
 @debug_option(expose_value=True)
 @click.pass_context
@@ -92,12 +98,12 @@ def summary(outcomes: "Sequence[Outcome]") -> str:
 
 
 def _line(outcome: "Outcome") -> str:
-    if outcome.state == "failed":
+    if outcome.state in ("failed", "refused"):
         return (
             f"error: {outcome.detail}" if outcome.uri in outcome.detail else f"error: {outcome.uri}: {outcome.detail}"
         )
     if outcome.state == "skipped":
-        return f"{outcome.uri}: {outcome.detail}, as it was"
+        return f"{outcome.uri}: {outcome.detail}"
     told = "warning: " if outcome.state == "truncated" else ""
     written = f"{outcome.rows} rows in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"
     return f"{told}{outcome.uri}: {written}" + (f" ({outcome.detail})" if outcome.detail else "")

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Literal
 
 from tracker.errors import SinkError
-from tracker.sinks.files import part_path, write_meta
+from tracker.sinks.files import part_path, parts_of, write_meta
 from tracker.types import SourceInfo, Told, TrackedFrame
 
-__all__ = ["KINDS", "Columns", "Extra", "Sink", "SinkContext", "open_sink", "part_path", "write_meta"]
+__all__ = ["KINDS", "Columns", "Extra", "Sink", "SinkContext", "open_sink", "part_path", "parts_of", "write_meta"]
 
 Columns = Literal["affect", "openface", "pyfeat"]
 Extra = Literal["attention", "relative"] | Told
@@ -40,6 +40,8 @@ class SinkContext:
     """Rate of the model's window; None where it is the last frames, whatever their rate."""
     extras: tuple[Extra, ...] = ()
     """Further columns: see tracker.sinks.records.EXTRAS."""
+    source_column: bool = False
+    """A last column names the source."""
     readings: tuple[str, ...] = ()
     """Names of further columns, in JSON lines and Parquet alone: see Engine.reading_names."""
 
@@ -80,22 +82,22 @@ def open_sink(kind: str, path: Path | str, context: SinkContext) -> Sink:
 
 
 def _open_csv(path: Path, context: SinkContext) -> Sink:
-    from tracker.sinks.records import CsvSink, extra_columns
+    from tracker.sinks.records import CsvSink, columns_behind
 
-    return CsvSink(path, context.columns, extra_columns(context.extras, context.readings), context.empty)
+    return CsvSink(path, context.columns, columns_behind(context), context.empty)
 
 
 def _open_jsonl(path: Path, context: SinkContext) -> Sink:
-    from tracker.sinks.records import JsonLinesSink, extra_columns
+    from tracker.sinks.records import JsonLinesSink, columns_behind
 
-    return JsonLinesSink(path, context.columns, extra_columns(context.extras, context.readings))
+    return JsonLinesSink(path, context.columns, columns_behind(context))
 
 
 def _open_parquet(path: Path, context: SinkContext) -> Sink:
     from tracker.sinks.parquet import ParquetSink
-    from tracker.sinks.records import extra_columns
+    from tracker.sinks.records import columns_behind
 
-    return ParquetSink(path, context.columns, extra_columns(context.extras, context.readings))
+    return ParquetSink(path, context.columns, columns_behind(context))
 
 
 def _open_video(path: Path, context: SinkContext) -> Sink:

@@ -1,16 +1,18 @@
 """Files that bear a temporary name until they are complete; shared by the sinks, standard library only."""
 
 import contextlib
-import errno
 import json
 import os
+import re
 import sys
+from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from tracker.errors import SinkError
 
-RESERVABLE = hasattr(os, "posix_fallocate")
+JOURNAL = ".arrows"
+"""Suffix of a Parquet table's journal: an Arrow IPC stream, which is readable up to wherever it breaks off."""
 
 
 class Output(Protocol):
@@ -31,17 +33,26 @@ def open_output(path: Path | str) -> Output:
     return StandardOutput() if str(path) == "-" else PartFile(Path(path))
 
 
-def part_path(path: Path) -> Path:
-    """The temporary name, which keeps the type: clip.mp4 is clip.part.mp4 until it is complete."""
-    return path.with_name(f"{path.stem}.part{path.suffix}")
+def part_path(path: Path, number: int = 1) -> Path:
+    """The temporary name, which keeps the type: clip.mp4 is clip.part.mp4 until it is complete, or clip.part-2.mp4."""
+    return path.with_name(f"{path.stem}.part{'' if number == 1 else f'-{number}'}{path.suffix}")
+
+
+def parts_of(path: Path) -> list[Path]:
+    """What runs that broke off left of an output, or one that goes on is writing."""
+    name = re.compile(rf"{re.escape(path.stem)}\.part(-\d+)?{re.escape(path.suffix)}")
+    return sorted(each for each in path.parent.iterdir() if name.fullmatch(each.name)) if path.parent.is_dir() else []
 
 
 def write_meta(path: Path | str, meta: dict[str, Any]) -> None:
-    """Write meta as indented JSON, atomically; numpy scalars become numbers, anything unknown its text."""
+    """Write meta as indented JSON, atomically; numpy scalars become numbers, anything unknown its text.
+
+    A byte of a file's name that is not UTF-8 becomes a \\udcXX, by which JSON gives the name back.
+    """
     text = json.dumps(meta, indent=2, ensure_ascii=False, default=_plain)
     file = PartFile(Path(path))
     try:
-        file.write(text.encode() + b"\n")
+        file.write(text.encode("utf-8", "backslashreplace") + b"\n")
         file.finish()
     finally:
         file.abort()
@@ -52,7 +63,7 @@ def _plain(value: Any) -> Any:
 
 
 class PartFile:
-    """A binary file under its temporary name; finish() gives it its own, abort() leaves it.
+    """A binary file under a temporary name that no other has; finish() gives it its own, abort() leaves it.
 
     A write that fails (a full disk) is undone, and every later one fails alike: what stays are whole writes.
     A path that is not a regular file (a device, a named pipe) is written directly.
@@ -62,7 +73,6 @@ class PartFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._direct = path.exists() and not path.is_file()
-        self.part = path if self._direct else part_path(path)
         self.fault: SinkError | None = None
         """The first write that failed."""
         self._end = 0
@@ -70,7 +80,7 @@ class PartFile:
             raise SinkError(f"cannot write {path}: it is a folder; give a file's name")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.part.open("wb", buffering=0)
+            self.part, self._file = (path, path.open("wb", buffering=0)) if self._direct else _new_part(path)
         except OSError as error:
             reason = f"{path.parent} is not a folder" if path.parent.is_file() else _reason(error)
             raise SinkError(f"cannot write {path}: {reason}; choose another output folder") from error
@@ -97,16 +107,6 @@ class PartFile:
             raise self._fail(error) from error
         self._end = max(self._end, start + len(data))
         return len(data)
-
-    def reserve(self, size: int) -> None:
-        """Claim size bytes of the disk beyond what is written, or raise SinkError; of no effect where unsupported."""
-        if self._direct or not RESERVABLE:
-            return
-        try:
-            os.posix_fallocate(self._file.fileno(), self._end, size)
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-                raise SinkError(self._told(error)) from error
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move within what is written; returns the new position."""
@@ -153,7 +153,7 @@ class PartFile:
             self._file.truncate(start)
 
     def _settle(self) -> None:
-        """Give back what was reserved, wait until the disk has the rest, close."""
+        """Wait until the disk has all, close."""
         if not self._direct:
             self._file.truncate(self._end)
             os.fsync(self._file.fileno())
@@ -168,11 +168,21 @@ class PartFile:
         return f"cannot write {self.path}: {_reason(error)}{kept}"
 
 
+def _new_part(path: Path) -> tuple[Path, BinaryIO]:
+    """The first temporary name that is free, and the file made under it by this call alone."""
+    for part in (part_path(path, number) for number in count(1)):
+        with contextlib.suppress(FileExistsError):
+            return part, part.open("xb", buffering=0)
+    raise AssertionError("numbers do not end")
+
+
 class StandardOutput:
     """Standard output, flushed at each write; a reader that closed its end is a SinkError."""
 
     def write(self, data: bytes) -> int:
         """Write and flush data, UTF-8 text."""
+        if sys.stdout is None:
+            raise SinkError("standard output is closed; open it, or give --jsonl a file")
         try:
             sys.stdout.write(data.decode())
             sys.stdout.flush()

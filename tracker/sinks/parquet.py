@@ -1,7 +1,8 @@
-"""Records as Parquet: typed columns, null for what was not measured, streamed in row groups."""
+"""Records as Parquet: typed columns, null for what was not measured, with a journal that survives a killed process."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,17 +10,13 @@ import pyarrow.parquet as pq
 
 from tracker.errors import SinkError
 from tracker.sinks import Columns, Sink
-from tracker.sinks.files import PartFile
+from tracker.sinks.files import JOURNAL, PartFile
 from tracker.sinks.records import COLUMNS, Column, Row, column_names, rows
 from tracker.types import TrackedFrame
 
-GROUP_ROWS = 4096
-RESERVE_BYTES = 2 << 20
-FOOTER_BYTES = 8 << 10
-"""Claimed ahead of each row group (at most 0.5 MB), and for each group's part of the footer (about 4 kB).
-
-So a full disk still has room for the footer, without which nothing could be read.
-"""
+BATCH_S, BATCH_ROWS = 2.0, 4096
+"""Rows go to the journal so often, whichever comes first: a killed process loses no more."""
+GROUP_ROWS = 1 << 16
 
 
 def schema(columns: Columns, extras: Iterable[Column] = ()) -> pa.Schema:
@@ -32,47 +29,103 @@ def schema(columns: Columns, extras: Iterable[Column] = ()) -> pa.Schema:
 def _type(column: Column) -> pa.DataType:
     if column.name == "timestamp":
         return pa.float64()
-    return {"int": pa.int32(), "text": pa.string(), "floats": pa.list_(pa.float32())}.get(column.kind, pa.float32())
+    kinds = {"int": pa.int32(), "text": pa.string(), "source": pa.string(), "floats": pa.list_(pa.float32())}
+    return kinds.get(column.kind, pa.float32())
 
 
 class ParquetSink(Sink):
-    """Rows are held until a row group is full; finish and abort write what is held, and the footer."""
+    """Rows go to a journal, NAME.part.arrows; finish and abort make the Parquet file of it.
+
+    A Parquet file is nothing without its end, so one that a killed process was writing could not be read.
+    """
 
     def __init__(self, path: Path, columns: Columns, extras: Sequence[Column] = ()) -> None:
+        self._path = path
         self._choices = columns, extras
         self._schema = schema(*self._choices)
         self._rows: list[Row] = []
-        self._groups = 0
-        self._file = PartFile(path)
-        self._writer = pq.ParquetWriter(pa.PythonFile(self._file, mode="w"), self._schema)
+        self._due = time.monotonic() + BATCH_S
+        PartFile(path).discard()  # says at once what cannot be written
+        self._journal = PartFile(path.with_suffix(JOURNAL))
+        self._journal.write(self._schema.serialize().to_pybytes())
 
     def write(self, tracked: TrackedFrame) -> None:
         """Take the rows of one frame."""
         self._rows += rows(tracked, *self._choices)
-        if len(self._rows) >= GROUP_ROWS:
-            self._write_group()
+        if len(self._rows) >= BATCH_ROWS or time.monotonic() >= self._due:
+            self._write_batch()
 
     def finish(self) -> None:
-        """Write what is held and the footer, and give the file its name."""
-        self._write_group()
-        self._writer.close()
-        self._file.finish()
+        """Write what is held, make the file of the journal under its own name, and remove the journal."""
+        self._write_batch()
+        self._write_table().finish()
+        self._journal.discard()
 
     def abort(self) -> None:
-        """Write what is held and the footer as far as the disk takes them; the temporary name stays."""
-        if self._file.closed:
+        """Make the file under a temporary name; the journal stays where the disk has no room for that."""
+        if self._journal.closed:
             return
-        with contextlib.suppress(SinkError):
-            self._write_group()
-        with contextlib.suppress(SinkError, OSError):
-            self._writer.close()
-        self._file.abort()
+        try:
+            with contextlib.suppress(SinkError):
+                self._write_batch()
+            self._write_table().abort()
+        except Exception:
+            self._journal.abort()
+        else:
+            self._journal.discard()
 
-    def _write_group(self) -> None:
-        if not self._rows:
-            return
-        self._groups += 1
-        self._file.reserve(RESERVE_BYTES + FOOTER_BYTES * self._groups)
-        table = pa.Table.from_pylist(self._rows, self._schema)
-        self._rows = []
-        self._writer.write_table(table)
+    def _write_batch(self) -> None:
+        self._due = time.monotonic() + BATCH_S
+        if self._rows:
+            batch = pa.RecordBatch.from_pylist(self._rows, self._schema)
+            self._rows = []
+            self._journal.write(batch.serialize().to_pybytes())
+
+    def _write_table(self) -> PartFile:
+        return write_table(Path(self._journal.name), self._path)
+
+
+def _read(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
+    """The whole batches of a journal, up to where it breaks off; before them an empty one, which has the schema."""
+    try:
+        reader = pa.ipc.open_stream(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SinkError("the journal holds no rows: it breaks off within its first bytes") from error
+    yield pa.RecordBatch.from_pylist([], reader.schema)
+    with contextlib.suppress(pa.ArrowInvalid, OSError, StopIteration):
+        while True:
+            yield reader.read_next_batch()
+
+
+def write_table(journal: Path, path: Path) -> PartFile:
+    """The table of a journal, whole under a temporary name of path. Raises SinkError, and then leaves no file."""
+    part = PartFile(path)
+    try:
+        with pa.OSFile(str(journal)) as file:
+            found = _read(file)
+            held = [next(found)]
+            with pq.ParquetWriter(pa.PythonFile(part, mode="w"), held[0].schema) as writer:
+                for batch in found:
+                    held.append(batch)
+                    if sum(map(len, held)) >= GROUP_ROWS:
+                        writer.write_table(pa.Table.from_batches(held))
+                        held = [held[0].slice(0, 0)]
+                writer.write_table(pa.Table.from_batches(held))
+        if part.fault is not None:
+            raise part.fault
+    except BaseException:
+        part.discard()
+        raise
+    return part
+
+
+def repair_journal(journal: Path) -> tuple[Path, int]:
+    """Make the Parquet file of what a killed run left: NAME.part.arrows to NAME.part.parquet; the file and its rows.
+
+    Raises SinkError where the journal has no rows to read, or the file cannot be written; the journal stays then.
+    """
+    name = journal.name.rpartition(".part")[0]
+    part = write_table(journal, journal.with_name(f"{name}.parquet"))
+    part.abort()
+    journal.unlink()
+    return part.part, pq.read_metadata(part.part).num_rows

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tracker.errors import SinkError
 from tracker.sinks import Sink, SinkContext
 from tracker.sinks.files import PartFile
 from tracker.types import AffectSample, TrackedFrame
@@ -85,7 +86,9 @@ class PlotSink(Sink):
         self._start: float | None = None
         self._end = 0.0
         self._faces = 0
-        self._file = PartFile(path)
+        self._path = path
+        self._ended = False
+        PartFile(path).discard()  # says at once what cannot be written; a killed run leaves no empty picture
 
     def write(self, tracked: TrackedFrame) -> None:
         """Take the samples of one frame."""
@@ -99,15 +102,25 @@ class PlotSink(Sink):
 
     def finish(self) -> None:
         """Draw the picture and give the file its name."""
-        self._file.write(self._picture())
-        self._file.finish()
+        self._draw_file().finish()
 
     def abort(self) -> None:
         """Draw what there is; it stays under the temporary name."""
-        if not self._file.closed:
+        if not self._ended:
             with contextlib.suppress(Exception):
-                self._file.write(self._picture())
-            self._file.abort()
+                self._draw_file().abort()
+
+    def _draw_file(self) -> PartFile:
+        """The picture, whole under a temporary name."""
+        self._ended = True
+        picture = self._picture()
+        file = PartFile(self._path)
+        try:
+            file.write(picture)
+        except SinkError:
+            file.discard()
+            raise
+        return file
 
     def curves(self) -> dict[int, np.ndarray]:
         """The longest faces' points by id, (T, 1 + values) each, with a row of NaN wherever the face was away."""

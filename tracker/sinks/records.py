@@ -23,9 +23,11 @@ class Column:
     """One column: its name, its type, the decimals kept, and its name in py-feat where that has one."""
 
     name: str
-    kind: Literal["int", "float", "text", "floats", "reading", "probability"]
+    kind: Literal["int", "float", "text", "floats", "reading", "probability", "source"]
     decimals: int = 0
     pyfeat: str | None = None
+    value: str | None = None
+    """Of every row, where the column is the source."""
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -58,7 +60,7 @@ affect    the names above; frame counts from 0.
 openface  the same names (frame, face_id, timestamp, confidence, success and pose_R* are OpenFace's own, and it has none
           for the rest); frame counts from 1.
 pyfeat    the third field's name where there is one; frame counts from 0. timestamp stays: py-feat's approx_time is text
-          in whole seconds, made from an average frame rate. py-feat's input column is left to the .meta.json.
+          in whole seconds, made from an average frame rate. py-feat's input is the column source, where wanted.
 """
 
 ATTENTION: tuple[Column, ...] = (Column("attention", "floats", 4), Column("attention_age", "floats", 6))
@@ -83,7 +85,7 @@ EXTRAS: dict[Extra, tuple[Column, ...]] = {
 LAST = frozenset(get_args(Told))
 """Extras that stand behind the readings too, at the end of a row."""
 
-FLAT = ("int", "float", "text", "probability")
+FLAT = ("int", "float", "text", "probability", "source")
 """Kinds of the columns that CSV has."""
 DECIMALS = [column.decimals if column.kind == "float" else None for column in COLUMNS]
 
@@ -95,7 +97,7 @@ def column_names(columns: Columns, extras: Iterable[Column] = ()) -> tuple[str, 
 
 def columns_of(context: SinkContext) -> tuple[str, ...]:
     """The names of a run's columns in their order; CSV leaves out the lists and the readings."""
-    return column_names(context.columns, extra_columns(context.extras, context.readings))
+    return column_names(context.columns, columns_behind(context))
 
 
 def first_frame(columns: Columns) -> int:
@@ -107,6 +109,13 @@ def extra_columns(extras: Iterable[Extra], readings: Iterable[str] = ()) -> tupl
     """The columns of these extras in their order; those of the readings stand before the extras of LAST."""
     early, late = ([extra for extra in extras if (extra in LAST) is last] for last in (False, True))
     return (*_columns_of(early), *(Column(name, "reading", 6) for name in readings), *_columns_of(late))
+
+
+def columns_behind(context: SinkContext) -> tuple[Column, ...]:
+    """The columns that a run has behind COLUMNS: its extras and readings, and at the end the source where wanted."""
+    named = context.source_uri if context.source_column else None
+    source = () if named is None else (Column("source", "source", pyfeat="input", value=named),)
+    return (*extra_columns(context.extras, context.readings), *source)
 
 
 def _columns_of(extras: Iterable[Extra]) -> Iterator[Column]:
@@ -176,7 +185,9 @@ def _extras(sample: AffectSample | None, columns: Sequence[Column]) -> list[Any]
     ]
 
 
-def _extra(sample: AffectSample | None, column: Column) -> list[float | None] | float | None:
+def _extra(sample: AffectSample | None, column: Column) -> list[float | None] | float | str | None:
+    if column.kind == "source":
+        return column.value
     value = getattr(sample, column.name, None)
     if isinstance(value, np.ndarray):
         return [_round(each, column.decimals) for each in value.tolist()]

@@ -1,6 +1,7 @@
 """Where frames come from: a file, a folder of pictures, a glob or standard input, behind one call."""
 
 import glob
+import itertools
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -73,13 +74,24 @@ def open_reader(uri: str, options: SourceOptions) -> "Reader":
     return VideoReader(uri, options)
 
 
-def expand_sources(patterns: Sequence[str]) -> list[str]:
+def expand_sources(patterns: Sequence[str], recursive: bool = False) -> list[str]:
     """The sources that files, folders, globs and URLs stand for, in natural order, each once.
 
     A folder with videos stands for each of them, but for the overlays that the tracker wrote; a folder with pictures
-    alone is one source, and so is a glob of pictures. Raises SourceError where a pattern stands for nothing.
+    alone is one source, and so is a glob of pictures; recursive adds the folders below it.
+    Raises SourceError where a pattern stands for nothing.
     """
-    return list(dict.fromkeys(source for pattern in patterns for source in _expand(pattern)))
+    return list(dict.fromkeys(source for pattern in patterns for source in _expand(pattern, recursive)))
+
+
+def root_of(pattern: str) -> str | None:
+    """Where the tree begins that a pattern's outputs mirror: a folder itself, the part of a glob before its first *."""
+    if pattern == "-" or "://" in pattern or Path(pattern).is_file():
+        return None
+    if Path(pattern).is_dir():
+        return pattern
+    before = tuple(itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts))
+    return str(Path(*before)) if before else "."
 
 
 def find_pictures(uri: str) -> list[str]:
@@ -124,26 +136,36 @@ def too_large(width: int, height: int) -> str:
     return f"it has {width}x{height} pixels, and at most {MOST_PIXELS // 10**6} million can be read; make it smaller"
 
 
-def _expand(pattern: str) -> list[str]:
+def _expand(pattern: str, recursive: bool) -> list[str]:
     path = Path(pattern)
     if pattern == "-" or pattern.startswith(LIVE + URLS) or path.is_file():
         return [pattern]
     if path.is_dir():
-        inside = _inside(path)
-        videos, pictures = _of_kind(inside, VIDEO), _of_kind(inside, PICTURE)
-        if videos:
-            _tell_of_skipped(pattern, pictures)
-        return videos or ([pattern] if pictures else _refuse_folder(pattern))
+        return _in_folder(pattern, recursive) or _refuse_folder(pattern)
     if path.exists():
         return [pattern]
     matches = _matches(pattern)
-    files = [match for match in matches if not Path(match).is_dir()]
+    folders = [match for match in matches if Path(match).is_dir()]
+    files = [match for match in matches if match not in folders]
     pictures, videos = _of_kind(files, PICTURE), _of_kind(files, VIDEO)
-    folders = [source for match in matches if Path(match).is_dir() for source in _expand(match)]
     if videos:
         _tell_of_skipped(pattern, pictures)
-    found = videos or ([pattern] if pictures else [])
-    return (folders + found) or files
+    found = [source for folder in folders for source in _in_folder(folder, recursive)]
+    found += videos or ([pattern] if pictures else [])
+    return found or files or _refuse_folder(folders[0])
+
+
+def _in_folder(folder: str, recursive: bool) -> list[str]:
+    """The videos of a folder, or the folder itself where it has pictures alone; nothing where it has neither."""
+    inside = _inside(Path(folder))
+    videos, pictures = _of_kind(inside, VIDEO), _of_kind(inside, PICTURE)
+    if videos:
+        _tell_of_skipped(folder, pictures)
+    found = videos or ([folder] if pictures else [])
+    if recursive:
+        below = [str(path) for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")]
+        found += [source for path in sorted(below, key=natural_order) for source in _in_folder(path, recursive)]
+    return found
 
 
 def _tell_of_skipped(pattern: str, pictures: Sequence[str]) -> None:
