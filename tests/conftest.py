@@ -17,6 +17,15 @@ def media() -> Path:
 
 
 @pytest.fixture(scope="session")
+def several_faces(media: Path) -> Path:
+    """A picture of several people."""
+    path = media / "multi_face.jpg"
+    if not path.is_file():
+        pytest.skip(f"needs {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
 def sample_clip() -> Path:
     """Nine seconds, 216 frames of one lively face; see sample.md beside it."""
     return SAMPLE

@@ -66,9 +66,9 @@ def test_a_face_hidden_while_it_is_passed_keeps_its_id(rate_hz: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def people(media: Path) -> list[Face]:
+def people(several_faces: Path) -> list[Face]:
     """The faces found in a group picture."""
-    image = cv2.cvtColor(cv2.imread(str(media / "multi_face.jpg")), cv2.COLOR_BGR2RGB)
+    image = cv2.cvtColor(cv2.imread(str(several_faces)), cv2.COLOR_BGR2RGB)
     landmarker = FaceLandmarker(TrackerConfig(faces=6), still=True)
     faces = landmarker.detect(image)
     landmarker.close()

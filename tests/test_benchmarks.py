@@ -25,6 +25,7 @@ from tracker.config import SmoothingConfig, TrackerConfig
 from tracker.engine import Engine
 from tracker.errors import AffectError, UsageError
 from tracker.faces.align import Template
+from tracker.smoothing import step_lag_ms
 from tracker.sources import open_source
 
 BESIDE = "landmark code"
@@ -145,7 +146,7 @@ def test_lag_of_the_window_is_that_of_a_mean_over_it(config: BenchConfig, monkey
 
 def test_lag_takes_the_faces_furthest_apart_and_adds_the_filter(config: BenchConfig) -> None:
     lags = lag.step_lags(config.source, config, 30.0)
-    assert lags.smoothing_ms == pytest.approx(44, abs=5)
+    assert lags.smoothing_ms == pytest.approx(step_lag_ms(SmoothingConfig()), abs=0.1)
     assert lags.window_ms is not None and lags.both_ms is not None and 0 <= lags.window_ms < lags.both_ms < 1000
 
 

@@ -280,10 +280,10 @@ def test_models_that_ship_tell_their_figures() -> None:
     lines = run("models").output.splitlines()
     told = {line.split()[0]: line for line in lines[1:]}
     temporal = ("anclaf-compact-S-8", "anclaf-compact-SA-8")
-    assert list(told) == [*temporal, "anclaf-compact", "landmarks-m2", "levasa-compact"]
+    assert list(told) == [*temporal, "anclaf-compact", "anclaf-face", "landmarks-m2", "levasa-compact"]
     assert all("sequences ccc 0." in told[name] for name in (*temporal, "anclaf-compact"))
     assert all(re.search(r"anclaf +0\.1 beside anclaf-compact +2,8", told[name]) for name in temporal)
-    assert all("ferplus ccc 0." in told[name] for name in ("anclaf-compact", "levasa-compact"))
+    assert all("ferplus ccc 0." in told[name] for name in ("anclaf-compact", "anclaf-face", "levasa-compact"))
     assert "found landmarks accuracy 0." in told["landmarks-m2"]
 
 

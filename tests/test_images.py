@@ -150,6 +150,6 @@ def test_read_picture_of_nothing(tmp_path: Path) -> None:
     assert read_picture(str(tmp_path / "absent.png")) is None
 
 
-def test_multi_face_picture(media: Path) -> None:
-    (frame,), report = read(media / "multi_face.jpg")
+def test_multi_face_picture(several_faces: Path) -> None:
+    (frame,), report = read(several_faces)
     assert frame.image.shape == (667, 1000, 3) and frame.time == 0.0 and report.complete

@@ -33,11 +33,14 @@ from tracker.live.baseline import NeutralBaseline
 from tracker.live.recordings import Recordings
 from tracker.live.tracking import Tracking
 from tracker.neutral import neutral_faces, read_neutral
+from tracker.sinks.records import DEVIATION, PROBABILITIES
 from tracker.sources.live import open_live
 from tracker.types import Face, Frame, TrackedFrame
 
 SMALL = LandmarkVaeConfig(latent=4, encoder=(24, 12), decoder=(8,))
 NAMES = ("z_0", "z_1", "z_2", "z_3")
+TOLD = tuple(column.name for column in (*DEVIATION, *PROBABILITIES))
+"""What the default model tells besides."""
 
 
 def built(**changes: object) -> LandmarkVae:
@@ -304,12 +307,14 @@ def meshes_of(clip: Path, end: float) -> list[TrackedFrame]:
 def test_tracking_adds_them_to_json_lines_and_parquet(own_run: Path, sample_clip: Path) -> None:
     lines, table = lines_of(own_run / "sample.jsonl"), pd.read_parquet(own_run / "sample.parquet")
     assert len(lines) == len(table) == 72
-    assert all(tuple(line)[-4:] == NAMES for line in lines) and tuple(table.columns)[-4:] == NAMES
+    behind = len(NAMES) + len(TOLD)
+    assert all(tuple(line)[-behind:] == (*NAMES, *TOLD) for line in lines)
+    assert tuple(table.columns)[-behind:] == (*NAMES, *TOLD)
     np.testing.assert_allclose(table[list(NAMES)], codes_in(lines), atol=1e-6)
     assert "z_0" not in (own_run / "sample.csv").read_text(encoding="utf-8").splitlines()[0]
     sheet = json.loads((own_run / "sample.meta.json").read_text())
     assert sheet["landmark_model"]["name"] == "m1" and sheet["options"]["tracker"]["neutral"] == "own"
-    assert sheet["model"]["name"] == "anclaf-compact-S-8" and sheet["readings"] == list(NAMES)
+    assert sheet["model"]["name"] == DEFAULT_MODEL and sheet["readings"] == list(NAMES)
 
 
 def test_beside_the_clips_own_neutral_face_they_are_torchs(own_run: Path, sample_clip: Path) -> None:

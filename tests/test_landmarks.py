@@ -77,8 +77,8 @@ def test_no_face_in_a_cartoon(media: Path) -> None:
     landmarker.close()
 
 
-def test_several_faces(media: Path) -> None:
-    image = cv2.cvtColor(cv2.imread(str(media / "multi_face.jpg")), cv2.COLOR_BGR2RGB)
+def test_several_faces(several_faces: Path) -> None:
+    image = cv2.cvtColor(cv2.imread(str(several_faces)), cv2.COLOR_BGR2RGB)
     landmarker = FaceLandmarker(TrackerConfig(faces=8), still=True)
     faces = landmarker.detect(image)
     landmarker.close()

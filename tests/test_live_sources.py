@@ -212,8 +212,8 @@ def test_a_loop_goes_on_in_time(pictures: str) -> None:
         assert int(frame.image[0, 0, 0]) == 50 * (round(frame.time / 0.04) % 5)
 
 
-def test_a_still_picture_can_be_a_loop(media: Path) -> None:
-    with open_live(str(media / "multi_face.jpg"), CaptureOptions(pace=2, loop=True)) as source:
+def test_a_still_picture_can_be_a_loop(several_faces: Path) -> None:
+    with open_live(str(several_faces), CaptureOptions(pace=2, loop=True)) as source:
         assert [frame.time > 0.1 for frame in itertools.islice(source, 6)][-1]
 
 
