@@ -364,17 +364,18 @@ def test_a_picture_of_the_neutral_face(m1: Path, own_run: Path, sample_clip: Pat
 
 
 def test_resuming_looks_at_both_models(m1: Path, sample_clip: Path, tmp_path: Path) -> None:
-    def again(model: Path) -> str:
+    def again(model: Path, *further: str) -> str:
         options = ("--landmark-model", model, "--end", "0.2", "--no-csv", "--jsonl", f"{tmp_path}/", "--resume")
-        return run("track", sample_clip, *options, "-o", tmp_path).output
+        return run("track", sample_clip, *options, *further, "-o", tmp_path).output
 
     model = saved(tmp_path)
     assert "rows in" in again(model)
-    assert again(model) == f"{sample_clip}: complete, as it was\n"
+    assert "is complete; --overwrite tracks it again" in again(model)
     other = built()
     other.average.add_(1.0)
     save(model, other, ModelCard("m1", "landmark-vae", other.config.to_dict(), {}, "none", "none", "none"))
-    assert "rows in" in again(model)
+    assert "--overwrite replaces it" in again(model)
+    assert "rows in" in again(model, "--overwrite")
 
 
 def test_a_live_run_has_them_beside_a_given_neutral_face(m1: Path, sample_clip: Path, tmp_path: Path) -> None:
@@ -468,7 +469,8 @@ def test_resuming_sees_that_the_neutral_face_is_another(m1: Path, sample_clip: P
         frame = [each.frame for each in meshes_of(sample_clip, time)][-1]
         cv2.imwrite(str(picture), frame.image[:, :, ::-1])
         told.append(run("track", sample_clip, *options, "--resume", "-o", tmp_path).output)
-    assert ["complete, as it was" in each for each in told] == [False, True, False]
+    assert ["is complete" in each for each in told] == [False, True, False]
+    assert "--overwrite replaces it" in told[2]
     assert len(json.loads((tmp_path / "sample.meta.json").read_text())["neutral"]["sha256"]) == 64
 
 
