@@ -274,6 +274,7 @@ def grown_card(
         config=model.config.to_dict(),
         crop=crop,
         data=f"{card.data}; {FACE_DATA}",
+        terms=f"{card.terms}; begins with dlib's face recognition network, which is in the public domain",
         command=command,
         training={
             **card.training,
