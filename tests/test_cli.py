@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import tracker
+from tests.processes import rest_of
 from tracker import config
 from tracker.cli import COMMANDS, main
 from tracker.commands.models import headline
@@ -234,7 +235,7 @@ def test_json_lines_come_at_once_and_ctrl_c_closes_the_files(tmp_path: Path, sam
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(5)]
     process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=SECONDS)
+    rest, errors = rest_of(process)
     assert process.returncode == 130
     assert [json.loads(line)["frame"] for line in lines] == [0, 1, 2, 3, 4]
     assert all(json.loads(line) for line in rest.splitlines())

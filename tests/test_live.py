@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.processes import rest_of
 from tracker.cli import main
 from tracker.commands.live import live as command
 from tracker.commands.live import live_config
@@ -340,7 +341,7 @@ def test_a_signal_ends_a_headless_run_in_good_order(number: int, sample_clip: Pa
     assert run.stdout is not None
     lines = [json.loads(run.stdout.readline()) for _ in range(10)]
     run.send_signal(number)
-    rest, told = run.communicate(timeout=SECONDS)
+    rest, told = rest_of(run)
     assert run.returncode == 0, told
     lines += map(json.loads, rest.splitlines())
     frames = [line["frame"] for line in lines]
