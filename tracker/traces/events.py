@@ -76,9 +76,8 @@ def read_events(table: Path, name: str = "") -> list[Happening]:
     """
     try:
         with table.open(encoding="utf-8-sig", newline="") as text:
-            rows = list(csv.DictReader(text, delimiter="\t" if table.suffix == ".tsv" else ","))
-            text.seek(0)
-            header = next(csv.reader(text, delimiter="\t" if table.suffix == ".tsv" else ","), [])
+            reader = csv.DictReader(text, delimiter="\t" if table.suffix == ".tsv" else ",")
+            header, rows = reader.fieldnames or [], list(reader)
     except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else error
         raise DataError(f"the events {table} cannot be read: {reason}; expected a CSV or TSV table") from error
@@ -89,7 +88,7 @@ def read_events(table: Path, name: str = "") -> list[Happening]:
             f"the events {table} have the columns {told}; expected onset (or timestamp, start, time), trial_type (or "
             "condition, event, label) and, for what lasts, duration (or end)"
         )
-    duration, end, file = _first(header, DURATIONS), _first(header, ENDS)
+    duration, end = _first(header, DURATIONS), _first(header, ENDS)
     file = FILE if FILE in header else None
     events = []
     for number, row in enumerate(rows, 2):

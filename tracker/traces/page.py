@@ -85,9 +85,8 @@ def _row(summary: Summary) -> str:
         interval = "" if low is None else f" ({_signed(low)} to {_signed(high)})"
         cells += [f"{_signed(figures[f'{axis}_mean'])}{interval}", "" if spread is None else f"{spread:.2f}"]
     counts = [each for axis in ("valence", "arousal") if isinstance(each := figures[f"{axis}_effective"], float)]
-    fit = str(figures["fit"])
-    if summary.part.window or summary.part.condition:
-        fit = ": ".join([fit, *filter(None, ["; ".join(each for each in summary.fit.reasons if each[:5] != "short")])])
+    seen = [reason for reason in summary.fit.reasons if not reason.startswith("short")]  # N says that
+    fit = f"{summary.fit.verdict}: {'; '.join(seen)}" if seen and summary.part.told != "all" else summary.fit.verdict
     return f"| {' | '.join([*cells, f'{min(counts):.0f}' if counts else '', fit])} |"
 
 
