@@ -3,13 +3,14 @@
 import csv
 import gzip
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from tracked import sample_at, tracked, without_face
 from trace_files import frames_of, trace_file
+from tracked import sample_at, tracked, without_face
 
 from tracker.cli import main
 
@@ -65,7 +66,7 @@ def test_praat_is_read_by_praatio(trace: Path) -> None:
     for name in grid.tierNames:
         entries = grid.getTier(name).entries
         assert entries[0].start == 0 and entries[-1].end == 4.0
-        assert all(one.end == other.start for one, other in zip(entries, entries[1:], strict=False))
+        assert all(one.end == other.start for one, other in pairwise(entries))
 
 
 def test_praat_and_pympi_agree(trace: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from tracked import sample_at, tracked
 from trace_files import frames_of, trace_file
+from tracked import sample_at, tracked
 
 from tracker.cli import main
 from tracker.config import SummaryConfig
@@ -174,9 +174,10 @@ def test_the_sample_clip(sample_clip: Path, tmp_path: Path) -> None:
     """She pleads, then smiles and laughs: unpleasant and active first, pleasant later, and few independent moments."""
     with open_source(str(sample_clip)) as source, Engine() as engine:
         file = trace_file(tmp_path, list(track(source, engine)))
-    (tmp_path / "clip.events.csv").write_text("timestamp,event\n0,pleads\n4,smiles\n", encoding="utf-8")
+    (tmp_path / "clip.events.csv").write_text("onset,duration,trial_type\n0,3.5,pleads\n4,5,smiles\n", encoding="utf-8")
     figures = {summary.part.told: summary.figures for summary in summarise([file], SummaryConfig())}
-    assert figures["pleads"]["valence_mean"] < 0 < 0.5 < figures["smiles"]["valence_mean"]
+    assert figures["pleads"]["valence_mean"] == pytest.approx(-0.23, abs=0.04), "as docs/reading.md has it"
+    assert figures["smiles"]["valence_mean"] == pytest.approx(0.75, abs=0.04)
     assert figures["pleads"]["share_np"] > 0.8 and figures["smiles"]["share_pp"] == 1
     assert figures["all"]["lost"] == 0 and figures["all"]["valence_effective"] < 10
     assert figures["all"]["fit"] == "with care"

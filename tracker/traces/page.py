@@ -1,5 +1,6 @@
 """Summaries as a table (CSV) and as a page to read (Markdown)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -14,7 +15,7 @@ Valence (V) and arousal (A) are those of the *expression that is seen*, from -1 
 mean is of the smoothed values over the good frames; in brackets its 95 % interval, for how far it would move if the
 person went on like that, by a block bootstrap: it does not hold the model's own error. Spread is the standard deviation
 over the frames; N the effective samples, as many independent frames as would tell the mean as well (of V and A the
-fewer); below three there is no interval. *Fit* goes by rules of thumb. How to read and report all this: docs/reading.md.
+fewer); below three there is no interval. *Fit* goes by rules of thumb. How to read and report it: docs/reading.md.
 """
 
 
@@ -68,10 +69,12 @@ def _face(face_id: Value, summaries: Sequence[Summary]) -> list[str]:
             for axis in ("valence", "arousal")
         )
         lines += [f"Quadrants: {shares}. {extremes[0].upper()}{extremes[1:]}.", ""]
+    trials = Counter(each.part.condition for each in summaries if each.part.trial and each.part.window is None)
+    shown = [each for each in summaries if each.part.window or not each.part.trial or trials[each.part.condition] > 1]
     lines += [
         "| part | from, to (s) | frames | lost | low quality | mean V | spread | mean A | spread | N | fit |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
-        *map(_row, summaries),
+        *map(_row, shown),
         "",
     ]
     return lines

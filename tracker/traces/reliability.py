@@ -66,7 +66,7 @@ def reliability(values: np.ndarray, seed: int = 0) -> Reliability:
     effective = (variance + squared) / squared
     if effective < LEAST_EFFECTIVE:
         return Reliability(math.nan, math.nan, effective)
-    critical = np.polyval(FIXED_B[::-1], share) * math.sqrt(1.0 - share) * (1.0 + FEW / effective)
+    critical = float(np.polyval(FIXED_B[::-1], share)) * math.sqrt(1.0 - share) * (1.0 + FEW / effective)
     reach_of_mean = critical * math.sqrt(squared)
     return Reliability(mean - reach_of_mean, mean + reach_of_mean, min(effective, float(count)))
 
