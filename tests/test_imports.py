@@ -79,7 +79,7 @@ RULES = [
     ),
     Rule(
         DESK,
-        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral)",
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|traces\..+)",
         ("tqdm",),
     ),
     Rule(r"tracker", "-"),
