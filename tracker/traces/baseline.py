@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ from tracker.errors import UsageError
 from tracker.sinks.files import write_whole
 from tracker.sinks.records import RELATIVE, csv_lines
 from tracker.traces.fitness import FRONTAL_DEG, turn_deg
+from tracker.traces.motion import speed, steps_over
 from tracker.traces.reading import FaceTrace, Trace
 
-MOVING_S = 0.2
-"""Speeds are measured over so long, so that trembling does not count."""
 CALM_AFFECT = 0.3
 """Units of valence and arousal a second below which an expression stays."""
 CALM_TURN_DEG = 20.0
@@ -71,26 +70,16 @@ def baselines_of(trace: Trace, choice: str | tuple[float, float], one_person: bo
 
 def _stillness(face: FaceTrace) -> tuple[np.ndarray, np.ndarray]:
     """(T,) bool: calm, frontal and well seen; (T,): how much expression and head move, 1 at the limit of calm."""
-    count = len(face.time)
-    unrest = np.zeros(count)
-    if count > 1:
-        lag = min(count - 1, max(1, round(MOVING_S / float(np.median(np.diff(face.time))))))
-        took = face.time[lag:] - face.time[:-lag]
-
-        def speed(names: Iterable[str]) -> np.ndarray:
-            values = np.column_stack([face[name] for name in names])
-            return np.linalg.norm(values[lag:] - values[:-lag], axis=1) / took
-
-        affect = speed(("valence_smooth", "arousal_smooth")) / CALM_AFFECT
-        turning = np.degrees(speed(("pose_Rx", "pose_Ry", "pose_Rz"))) / CALM_TURN_DEG
-        after = np.maximum(affect, np.where(np.isfinite(turning), turning, 0.0))
-        before, behind = np.full(count, -np.inf), np.full(count, -np.inf)
-        before[lag:] = np.where(np.isfinite(after), after, -np.inf)  # nothing is known of a face that has just come
-        behind[:-lag] = before[lag:]
-        unrest = np.maximum(before, behind)
-        unrest[np.isneginf(unrest)] = np.inf
-    turned = turn_deg(face)
-    frontal = ~(turned > FRONTAL_DEG)
+    unrest = np.zeros(len(face.time))
+    if lag := steps_over(face.time):
+        affect = np.column_stack([face["valence_smooth"], face["arousal_smooth"]])
+        pose = np.degrees(np.column_stack([face[f"pose_R{axis}"] for axis in "xyz"]))
+        until = np.fmax(speed(face.time, affect) / CALM_AFFECT, speed(face.time, pose) / CALM_TURN_DEG)
+        since = np.concatenate([until[lag:], np.full(lag, np.nan)])
+        unrest = np.nan_to_num(
+            np.fmax(until, since), nan=np.inf
+        )  # nothing is known of a face that is seen for a moment
+    frontal = ~(turn_deg(face) > FRONTAL_DEG)
     return face.good & frontal & (unrest <= 1.0), unrest
 
 

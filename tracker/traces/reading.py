@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +65,17 @@ class Trace:
         """The file's name without its type."""
         return self.file.stem
 
-    @property
+    @cached_property
     def time(self) -> np.ndarray:
         """(T,) seconds of every frame, rising."""
         return np.sort(self.columns["timestamp"][self._frames[1]])
 
-    @property
+    @cached_property
     def step(self) -> float:
         """Seconds from a frame to the next: their median; 0 for a single frame."""
         return float(np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
 
-    @property
+    @cached_property
     def end(self) -> float:
         """Seconds at which the last frame ends."""
         return float(self.time[-1]) + self.step
@@ -108,7 +109,7 @@ class Trace:
         ids: list[int | None] = list(self.face_ids)
         return [self.face(each) for each in ([None] if one_person and ids else ids)]
 
-    @property
+    @cached_property
     def _frames(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The frames' numbers, the first row of each, and the place of each row's frame among them."""
         return np.unique(self.columns["frame"], return_index=True, return_inverse=True)
