@@ -27,7 +27,9 @@ def _stand_ins(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-with _stand_ins("matplotlib", "matplotlib.pyplot"):  # for MediaPipe's drawing, which is not used here: 1 s to load
+# For MediaPipe's drawing and its microphone, which are not used here: matplotlib takes 1 s to load, and sounddevice
+# runs ldconfig and a compiler, which write to the folder of temporary files, or starts the sound system.
+with _stand_ins("matplotlib", "matplotlib.pyplot", "sounddevice"):
     import mediapipe as mp
 
 MIN_PRESENCE = 0.5
