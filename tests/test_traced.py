@@ -105,7 +105,13 @@ def by_audit_hook(folder: Path, command: list[str], environment: dict[str, str])
     ],
     ids=["track", "live"],
 )
-@pytest.mark.parametrize("tracer", [by_strace, by_audit_hook], ids=["strace", "audit hook"])
+@pytest.mark.parametrize(
+    "tracer",
+    [
+        pytest.param(by_strace, id="strace"),
+        pytest.param(by_audit_hook, id="audit hook", marks=[pytest.mark.slow] if shutil.which("strace") else []),
+    ],
+)
 def test_no_socket_and_no_foreign_file(tmp_path: Path, arguments: list[str], tracer) -> None:
     places = {name: tmp_path / name for name in ("home", "films", "out")}
     for name in ("home", "films"):
