@@ -54,7 +54,7 @@ def numbered(number: int, width: int = 128, height: int = 96) -> np.ndarray:
     bits = [number >> bit & 1 for bit in reversed(range(BITS))]
     blocks = np.array([[1, *bits, 0], [1, *(1 - bit for bit in bits), 1]])
     rows, columns = np.arange(height) * 2 // height, np.arange(width) * (BITS + 2) // width
-    return np.repeat((20 + 215 * blocks[rows][:, columns])[:, :, None], 3, axis=2).astype(np.uint8)
+    return np.repeat((255 * blocks[rows][:, columns])[:, :, None], 3, axis=2).astype(np.uint8)
 
 
 def number_in(picture: np.ndarray) -> int | None:
@@ -88,7 +88,7 @@ def write(
     codec: str,
     pix_fmt: str,
     aspect: Fraction | None = None,
-    rate: int = 25,
+    rate: int | Fraction = 25,
     options: dict[str, str] | None = None,
     places: Sequence[int] | None = None,
 ) -> Path:
@@ -101,7 +101,7 @@ def write(
             stream.codec_context.sample_aspect_ratio = aspect
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = places[number] if places else number, Fraction(1, rate)
+            frame.pts, frame.time_base = places[number] if places else number, 1 / Fraction(rate)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return path
