@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from tracker.config import OWN, BatchConfig
 from tracker.engine import Engine, track
@@ -183,7 +184,7 @@ class Recorder:
                 tally.report = source.report()
 
     def _fill_sinks(self, job: Job, tally: Tally, source: Source, leases: Sequence[Lease]) -> None:
-        with self._bar(_name(job), source.info) as bar, ExitStack() as stack:
+        with self._bar(_name(job), source.info) as bar, logging_redirect_tqdm(), ExitStack() as stack:
             sinks = self._open_sinks(job, tally, source.info, stack)
             for tracked in track(source, self.engine):
                 self.interrupt.check()

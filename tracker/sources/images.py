@@ -1,6 +1,8 @@
 """Pictures in place of a video, read by Pillow."""
 
+import logging
 import re
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +30,8 @@ USUAL_MS = 100.0
 HEIF = re.compile(r"\.hei[cf]", re.IGNORECASE)
 
 Image.MAX_IMAGE_PIXELS = None  # MOST_PIXELS takes its place, with a plain line in place of a warning
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged files; what cannot be read is told in our own words
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 if register_heif_opener is not None:
     register_heif_opener(thumbnails=False)
 
