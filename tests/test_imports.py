@@ -23,7 +23,7 @@ SHARED_WITH_TRAINING = (
     rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.(plots|strips)|engine)"
 )
 DRAWING = r"tracker\.drawing(\..+)?"
-DESK = r"tracker\.(faults|interrupt|outputs|sheets|neutral|recording|batch)"
+DESK = r"tracker\.(faults|interrupt|outputs|sheets|neutral|recording|batch|workers)"
 """What stands between the command line and the engine: one call of `affect track`, its files and its progress."""
 
 
