@@ -18,7 +18,7 @@ setup(
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["tracker*", "nets*", "train*", "benchmarks*"]),
     package_data={
-        "nets": ["weights/*.safetensors", "weights/*.json"],
+        "nets": ["weights/*.safetensors", "weights/*.json", "weights/*.onnx"],
         "train": ["configs/*.json", "configs/*/*.json"],
         "tracker": ["py.typed"],
     },

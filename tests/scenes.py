@@ -8,7 +8,7 @@ from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig
 from nets.anclaf.combiner import Recurrence
-from nets.checkpoint import ModelCard
+from nets.card import ModelCard
 from nets.disvae import Disvae, DisvaeConfig
 from nets.levasa import Heads, Levasa, LevasaConfig
 from nets.network import Answer, Network, Shape

@@ -17,7 +17,8 @@ from benchmarks import journal, lag, latency, machine, memory, networks, scene, 
 from benchmarks import training as training_benchmark
 from benchmarks.config import BenchConfig
 from nets.anclaf import Anclaf, AnclafConfig, with_recurrence
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from tracker.cli import main
 from tracker.commands.live import live
 from tracker.commands.track import track

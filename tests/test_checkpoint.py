@@ -13,17 +13,8 @@ from click.testing import CliRunner, Result
 
 from nets import checkpoint
 from nets.anclaf import Anclaf, AnclafConfig, with_recurrence
-from nets.checkpoint import (
-    Base,
-    CheckpointFault,
-    ModelCard,
-    base_of,
-    load,
-    read_card,
-    read_weights,
-    save,
-    save_weights,
-)
+from nets.card import Base, CheckpointFault, ModelCard, base_of, read_card
+from nets.checkpoint import load, read_weights, save, save_weights
 from tracker.cli import main
 from tracker.config import DEFAULT_MODEL
 

@@ -12,7 +12,8 @@ import torch
 
 from nets.anclaf import Anclaf, AnclafConfig
 from nets.anclaf.combiner import Recurrence
-from nets.checkpoint import ModelCard, load
+from nets.card import ModelCard
+from nets.checkpoint import load
 from nets.runtime import load_runtime
 from tracker.errors import CheckpointError, DataError, UsageError
 from tracker.faces.align import Template

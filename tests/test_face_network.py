@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from nets.anclaf import Anclaf, AnclafConfig, with_face
 from nets.anclaf.face import LEVELS, FaceEncoder
-from nets.checkpoint import ModelCard, load, save
+from nets.card import ModelCard
+from nets.checkpoint import load, save
 from nets.onnx.encoder import encoder_file
 from nets.onnx.session import OnnxEncoder
 from nets.runtime import fold_batch_norms

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nets.anclaf import Anclaf, AnclafConfig, with_quadrant_head, with_recurrence
-from nets.checkpoint import ModelCard
+from nets.card import ModelCard
 from nets.runtime import Runtime
 from tracker.errors import DataError, SinkError
 from tracker.faces.align import Template

@@ -17,7 +17,8 @@ from landmark_sets import face as drawn_face
 from scenes import WrittenFaces, face_at, scene, small_disvae, two_walkers
 from scenes import shape as mesh_shape
 
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from nets.landmark_vae import LandmarkVae, LandmarkVaeConfig, mean_layers
 from nets.runtime import Runtime
 from tracker import open_source

@@ -8,7 +8,8 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from nets.anclaf import parameter_count
-from nets.checkpoint import CheckpointFault, ModelCard, load, save
+from nets.card import CheckpointFault, ModelCard
+from nets.checkpoint import load, save
 from nets.landmark_vae import Code, LandmarkVae, LandmarkVaeConfig
 from nets.runtime import load_network
 

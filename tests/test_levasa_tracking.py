@@ -14,7 +14,8 @@ from sequence_sets import TEMPLATE, write_model, write_split_set
 from torch import nn
 
 from benchmarks.networks import network_times
-from nets.checkpoint import CheckpointFault, save
+from nets.card import CheckpointFault
+from nets.checkpoint import save
 from nets.levasa import Heads
 from nets.runtime import Runtime, fold_batch_norms, load_runtime
 from tracker.cli import main

@@ -14,7 +14,8 @@ from torch import nn
 
 from nets import runtime as runtimes
 from nets.anclaf import Anclaf, AnclafConfig, with_quadrant_head
-from nets.checkpoint import CheckpointFault, ModelCard, list_models, save
+from nets.card import CheckpointFault, ModelCard, list_models
+from nets.checkpoint import save
 from nets.onnx import cache, session
 from nets.onnx.encoder import encoder_file
 from nets.onnx.graph import Graph

@@ -15,7 +15,8 @@ from own_encoders import CARD, CLASSES, write_own
 from scenes import WrittenFaces, two_walkers
 from sequence_sets import columns_of, write_model, write_set, write_split_set
 
-from nets.checkpoint import CheckpointFault, load, read_card
+from nets.card import CheckpointFault, read_card
+from nets.checkpoint import load
 from nets.expressions import EXPRESSIONS
 from nets.onnx.encoder import encoder_file
 from nets.onnx.graph import Graph

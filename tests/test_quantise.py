@@ -13,7 +13,8 @@ from sequence_sets import write_model, write_split_set
 from torch import nn
 
 from nets.anclaf import Anclaf
-from nets.checkpoint import CheckpointFault, ModelCard, list_models, load, read_card, save, write_card
+from nets.card import CheckpointFault, ModelCard, list_models, read_card, write_card
+from nets.checkpoint import load, save
 from nets.onnx import session
 from nets.onnx.graph import Graph
 from nets.onnx.quantised import LARGEST_WEIGHT, ObservedGraph, QuantisedGraph, step_of

@@ -7,7 +7,7 @@ import pytest
 from scenes import WrittenFaces, assert_same, small_runtime, two_walkers
 
 from nets.anclaf import Anclaf
-from nets.checkpoint import list_models
+from nets.card import list_models
 from nets.runtime import Runtime, load_runtime
 from tracker.config import TrackerConfig
 from tracker.engine import Engine, track

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig
-from nets.checkpoint import CheckpointFault, ModelCard, save
+from nets.card import CheckpointFault, ModelCard
+from nets.checkpoint import save
 from nets.runtime import Runtime, fold_batch_norms, load_runtime
 
 CONFIG = replace(AnclafConfig.compact(), combiner_widths=(16, 16, 24), hidden=8)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scenes import NoFaces, WrittenFaces, assert_same, scene, small_levasa, small_runtime, two_walkers
 
-from nets.checkpoint import WEIGHTS, list_models
+from nets.card import WEIGHTS, list_models
 from nets.runtime import Runtime, load_runtime
 from tracker.config import TrackerConfig
 from tracker.engine import Engine, track

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from nets.checkpoint import CheckpointFault
+from nets.card import CheckpointFault
 from nets.onnx.session import OnnxFault
 from nets.runtime import Runtime, load_runtime
 from tracker.ahead import Ahead

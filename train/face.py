@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from nets.anclaf import Anclaf, with_face
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from nets.expressions import EXPRESSIONS
+from nets.onnx.export import export_trained
 from tracker.errors import DataError
 from train import run
 from train.anclaf import validate
@@ -126,6 +128,7 @@ def train_face(config: FaceConfig, data: Path, rows: Rows, out: Path, command: s
     factors = calibrate(taught, held, prepared.template.margin)
     path = out / f"{config.name}.safetensors"
     save(path, taught, grown_card(card, taught, crop, config, command, prepared, factors), torch.float16)
+    export_trained(path)
     return path
 
 

@@ -32,7 +32,7 @@ def names_model(file: str) -> bool:
 
 def checkpoint_facts(model: str) -> dict[str, Any]:
     """The fields of a model card, by name, and what the checkpoint must lie beside."""
-    from nets.checkpoint import base_of, find
+    from nets.card import base_of, find
 
     facts, base = asdict(model_card(model)), checked(base_of, checked(find, model))
     return facts | ({"base": base._asdict()} if base else {})
