@@ -238,10 +238,17 @@ class Engine:
         return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
 
     def _encode(self, crops: np.ndarray) -> FaceFeatures:
+        """What is not finite in any part is NaN in all parts: such a face's status is model_fault."""
         try:
-            return FaceFeatures(*self.runtime.encode(crops))
+            answer = self.runtime.encode(crops)
         except OnnxFault as fault:
             raise CheckpointError(f"the model {self.runtime.card.name} cannot be used: {fault}") from fault
+        parts = [None if part is None else np.array(part, np.float32) for part in answer]
+        fine = np.all([np.isfinite(part).all(axis=1) for part in parts if part is not None], axis=0)
+        if not fine.all():
+            for part in [part for part in parts if part is not None]:
+                part[~fine] = np.nan
+        return FaceFeatures(*cast(Any, parts))
 
     def _see(self, image: np.ndarray, face: Face) -> Sighting:
         crop, pose = align(image, face.landmarks, self._template), head_pose(face.landmarks)
@@ -254,7 +261,7 @@ class Engine:
         return AffectSample(
             time=time,
             track_id=cast(int, face.track_id),
-            status="low_quality" if is_low_quality(quality) else "ok",
+            status="model_fault" if math.isnan(valence) else "low_quality" if is_low_quality(quality) else "ok",
             valence=valence,
             arousal=arousal,
             valence_frame=valence_frame,
@@ -284,7 +291,7 @@ class Engine:
             return None
         rows = []
         for sighting, trace in zip(sightings, traces, strict=True):
-            away = None if is_low_quality(sighting.quality) else math.hypot(*trace[-2:])
+            away = None if is_low_quality(sighting.quality) or math.isnan(trace[-1]) else math.hypot(*trace[-2:])
             rows.append(self.codes.read(sighting.face, time, away))
         return np.array(rows)
 
@@ -295,10 +302,13 @@ class Engine:
         without = [None] * len(states)
         if not self.runtime.recurrent:
             return features.frame_affect, without, without
-        for state, row in zip(states, self._combiner.rows(features.feature), strict=True):
-            state.ring.push(time, row)
+        faults = np.isnan(features.feature[:, 0])
+        for state, row, fault in zip(states, self._combiner.rows(features.feature), faults, strict=True):
+            if not fault:
+                state.ring.push(time, row)
         windows, valid = zip(*(state.ring.window() for state in states), strict=True)
         affect, attention = self._combiner.combine(np.array(windows), np.array(valid))
+        affect[faults] = np.nan
         if attention is None:
             return affect, without, without
         return affect, list(attention), [state.ring.ages() for state in states]
@@ -362,8 +372,8 @@ def _window_length(runtime: Runtime, config: TrackerConfig) -> int:
 
 
 def _traces(states: list[FaceState], affect: np.ndarray, frame_affect: np.ndarray, time: float) -> list[list[float]]:
-    """For each face V and A over the window, of the frame alone, and smoothed (6,), all within [-1, 1]."""
-    traces = [[max(-1.0, min(value, 1.0)) for value in row] for row in np.hstack([affect, frame_affect]).tolist()]
+    """For each face V and A over the window, of the frame alone, and smoothed (6,), all within [-1, 1], or NaN."""
+    traces = np.hstack([affect, frame_affect]).clip(-1.0, 1.0).tolist()
     for state, trace in zip(states, traces, strict=True):
         trace += _smoothed(state.affect, trace[:2], time)
     return traces
@@ -391,4 +401,6 @@ def _expressions(states: list[FaceState], features: FaceFeatures, time: float) -
 
 
 def _smoothed(smoothers: Sequence[Smoother], values: Sequence[float], time: float) -> list[float]:
-    return [smoother.step(value, time) for smoother, value in zip(smoothers, values, strict=True)]
+    """A value that is none passes by the filter, which goes on with the next."""
+    pairs = zip(smoothers, values, strict=True)
+    return [math.nan if math.isnan(value) else smoother.step(value, time) for smoother, value in pairs]

@@ -12,7 +12,7 @@ from nets.expressions import EXPRESSIONS as EXPRESSIONS
 Tell = Callable[[str], None]
 """Takes a plain line for the user, from any thread."""
 
-Status = Literal["ok", "low_quality", "no_face"]
+Status = Literal["ok", "low_quality", "model_fault", "no_face"]
 STATUSES: tuple[str, ...] = get_args(Status)
 
 Told = Literal["deviation", "expressions"]
@@ -83,7 +83,7 @@ class AffectSample:
     track_id: int
     """The face's id."""
     status: Status
-    """ok or low_quality (still measured)."""
+    """ok, low_quality (still measured), or model_fault: the model's answer is no number, and every value NaN."""
     valence: float
     """[-1, 1]: the combiner's answer over the window (equal to valence_frame for a single-frame model)."""
     arousal: float

@@ -20,7 +20,7 @@ from nets.onnx.encoder import encoder_file
 from nets.onnx.graph import Graph, Stored
 from nets.onnx.own_network import OwnNetwork
 from nets.onnx.quantised import ObservedGraph, QuantisedGraph
-from nets.onnx.session import OnnxEncoder, OnnxFault, probes
+from nets.onnx.session import OnnxEncoder, OnnxFault, open_session, probes
 
 EXPORT = 1
 """Rises with every change of the names of nodes, by which a card's ranges name them."""
@@ -74,7 +74,7 @@ def quantise(model: Anclaf, batches: Iterable[np.ndarray]) -> dict[str, Any]:
     `ranges` of the nodes, and `probes`, the affect (4, 2) of probes(). Raises OnnxFault.
     """
     graph = ObservedGraph()
-    session = OnnxEncoder(_written(model, graph), None).session
+    session = open_session(_written(model, graph), None)
     ranges = _ranges(list(graph.observed), (session.run(list(graph.observed), {"crops": crops}) for crops in batches))
     pictures = probes(model.config.size, model.config.channels)
     whole = encoder_of(model, {"export": EXPORT, "ranges": ranges})(pictures).affect
