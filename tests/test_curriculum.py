@@ -17,7 +17,7 @@ from nets.checkpoint import load
 from nets.runtime import load_runtime
 from tracker.errors import CheckpointError, DataError, UsageError
 from tracker.faces.align import Template
-from tracker.recurrence import Recurrence
+from tracker.recurrence import Recurrence as CompiledRecurrence
 from train import run
 from train.config import StageTwoConfig, TrainingConfig
 from train.curriculum import frames_of, run_curriculum, train_recurrence
@@ -294,7 +294,7 @@ def test_every_stage_is_a_checkpoint_that_the_tracker_runs(
         assert runtime.card.training["stage_two"]["hidden"] == 12
         windows = windows_of(data, rows["validation"], length, TWO)
         picked = features.feature[windows.picks.numpy()] * windows.valid.numpy()[:, :, None]
-        recurrence = Recurrence(*runtime.recurrent_weights())
+        recurrence = CompiledRecurrence(*runtime.recurrent_weights())
         read = recurrence.rows(picked.reshape(-1, picked.shape[2])).reshape(*picked.shape[:2], -1)
         affect, attention = recurrence.combine(read, windows.valid.numpy())
         assert (attention is None) == ("-S-" in path.stem)
