@@ -51,7 +51,7 @@ RULES = [
     Rule(r"tracker\.sources\.live", rf"{FOUNDATION}|{SOURCES}", late=SOURCES),
     Rule(SOURCES, rf"{FOUNDATION}|{SOURCES}|tracker\.ahead", ("av", "cv2", "PIL", "pillow_heif")),
     Rule(r"tracker\.sinks", rf"{FOUNDATION}|tracker\.sinks\.files", late=rf"{SINKS}|{DRAWING}"),
-    Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow")),
+    Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow", "PIL")),
     Rule(r"tracker\.outlets", rf"{FOUNDATION}|tracker\.outlets\.outlet", late=OUTLETS),
     Rule(OUTLETS, rf"{FOUNDATION}|{OUTLETS}|tracker\.sinks(\.records)?", ("websockets", "pythonosc", "pylsl")),
     Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),

@@ -44,6 +44,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
+    "image": Entry("tracker.commands.image:image", "Measure pictures, each by itself."),
     "live": Entry("tracker.commands.live:live", "Track a camera or a stream as it comes."),
     "repair": Entry("tracker.commands.repair:repair", "Make readable files of what killed runs left."),
     "edit": Entry("tracker.commands.edit:edit", "Change the expression of a face by a generative model."),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, cast
@@ -105,6 +106,8 @@ class FaceState:
 class Engine:
     """Tracks the affect of every face of a stream; frames go in by their time, one tracked frame comes out for each.
 
+    A still (a frame with a name) is measured by itself: no frame before it changes its answer, and its ids begin at 0.
+
     model is the name of one that ships, a path, or a ready Runtime; landmarker takes FaceLandmarker's
     place (the engine closes it). Raises CheckpointError for a model that cannot be used. Use it as a context manager.
     """
@@ -132,13 +135,23 @@ class Engine:
         self._time: float | None = None
         self._halves: Ahead[Found] | None = None
         self._landmarker = landmarker or FaceLandmarker(self.config)
+        self._given_landmarker = landmarker
+
+    @cached_property
+    def _still_landmarker(self) -> Landmarker:
+        """Opened with the first still."""
+        return self._given_landmarker or FaceLandmarker(self.config, still=True)
 
     def step(self, frame: Frame) -> list[TrackedFrame]:
         """The tracked frames that this frame completes, in order: at present itself. Times must rise."""
         return [self.measure(self.find(frame))]
 
     def find(self, frame: Frame) -> Found:
-        """The first half of step(): the frame's faces and their ids. Times must rise."""
+        """The first half of step(): the frame's faces and their ids. Times must rise, but for stills."""
+        if frame.name is not None:
+            self._associator.reset()
+            faces = self._associator.update(self._still_landmarker.detect(frame.image), frame.time)
+            return Found(frame, faces, set())
         if self._time is not None and not frame.time > self._time:
             raise UsageError(
                 f"frame {frame.index} has the time {frame.time:g} s after {self._time:g} s; expected times that rise: "
@@ -152,7 +165,10 @@ class Engine:
         """The second half of step(): what the networks and the filter say of the faces, in the order of the frames."""
         self._states = {i: state for i, state in self._states.items() if i in found.alive}
         if self.codes:
-            self.codes.keep(found.alive)
+            if found.frame.name is None:
+                self.codes.keep(found.alive)
+            else:
+                self.codes.reset()
         samples = self._measure(found.frame, found.faces) if found.faces else ()
         return TrackedFrame(found.frame, tuple(found.faces), tuple(samples))
 
@@ -206,6 +222,8 @@ class Engine:
         """Free the landmarker's graphs; the engine is of no use afterwards."""
         self._end_halves()
         self._landmarker.close()
+        if self._given_landmarker is None and "_still_landmarker" in vars(self):
+            self._still_landmarker.close()
 
     def meta(self) -> dict[str, Any]:
         """What a .meta.json tells of the engine: models, window, smoothing with its lag, device, runtime."""

@@ -42,6 +42,8 @@ class Frame:
     """Counts from 0 over the frames that the source yields."""
     captured: float | None = None
     """time.monotonic() at capture, seconds; live sources only, for latency figures alone."""
+    name: str | None = None
+    """Of a still: its file's name. A still is measured by itself, and its time is 0. None for a frame of a film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class SourceInfo:
     uri: str
     """As the user gave it."""
     kind: str
-    """video | images | camera | stream."""
+    """video | images | stills | camera | stream."""
     width: int
     """Pixels, after rotation."""
     height: int
@@ -163,7 +165,7 @@ class SourceInfo:
     duration: float | None
     """Seconds; None where unknown."""
     time_base: str
-    """Of the timestamps, e.g. "1/90000"; "1/fps" for pictures."""
+    """Of the timestamps, e.g. "1/90000"; "1/fps" for pictures, "" for stills."""
     codec: str = ""
     """Codec, or picture format."""
     rotation: int = 0

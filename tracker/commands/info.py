@@ -20,6 +20,9 @@ def info(file: str) -> None:
 
     FILE is a video, a folder or glob of pictures, a .safetensors or .onnx file, or the name of a model that ships.
     """
+    from tracker.sources import check_named
+
+    check_named(file)
     facts = checkpoint_facts(file) if names_model(file) else source_facts(file)
     click.echo("\n".join(table([(name, _told(value)) for name, value in facts.items()])))
 
