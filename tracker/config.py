@@ -10,7 +10,10 @@ OWN = "own"
 DEFAULT_MODEL = "anclaf-face"
 """The model that ships."""
 OVERLAY_SUFFIX = ".overlay.mp4"
-"""How the name of an overlay video ends; a folder's own overlay videos are not taken as its sources."""
+STILL_OVERLAY_SUFFIX = ".overlay.png"
+"""How the name of an overlay video ends, and of a still with the same marks."""
+OVERLAYS = (OVERLAY_SUFFIX, STILL_OVERLAY_SUFFIX)
+"""A folder's own overlays are not taken as its sources."""
 
 FACE_COLOURS: tuple[tuple[int, int, int], ...] = (
     (86, 180, 233),
@@ -109,8 +112,11 @@ class SourceOptions:
     """Seconds: frames before this time are left out; None begins at the first frame."""
     end: float | None = None
     """Seconds: frames at and after this time are left out; None reads to the last frame."""
-    fps: float = 25.0
-    """Pictures a second, for a folder or glob of pictures alone."""
+    fps: float | None = None
+    """Pictures a second, for a folder or glob of pictures alone, which then is a film; None: 25, where it is one."""
+    sequence: bool = False
+    """Pictures are the frames of a film, whatever their names. Else only a numbered sequence (shot7.png, shot8.png,
+    ...) is, or one that is given fps, start or end; all others are stills, each measured by itself."""
     stream: int | None = None
     """Number of the video stream in its container, as `affect info` counts; None takes the default, largest one."""
     read_ahead: int = 8
@@ -118,9 +124,14 @@ class SourceOptions:
     threads: int | None = None
     """Decoder threads; None leaves FFmpeg's choice."""
 
+    @property
+    def film(self) -> bool:
+        """Whether something was chosen that pictures have as the frames of a film alone."""
+        return self.sequence or any(chosen is not None for chosen in (self.fps, self.start, self.end))
+
     def __post_init__(self) -> None:
         check_range("start (seconds)", self.start or 0.0, 0.0, 1e9)
-        check_range("fps", self.fps, 0.001, 10_000)
+        check_range("fps", 25.0 if self.fps is None else self.fps, 0.001, 10_000)
         check_range("stream", self.stream or 0, 0, 10_000)
         check_range("read-ahead", self.read_ahead, 1, 1000)
         check_range("decoder threads", self.threads or 1, 1, 256)

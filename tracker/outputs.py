@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tracker.config import OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
+from tracker.config import OVERLAY_SUFFIX, STILL_OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
 from tracker.errors import SinkError, UsageError
 from tracker.leases import lock_path
 from tracker.sources import find_pictures
@@ -28,6 +28,8 @@ SUFFIXES = {
     "attention": ".attention.png",
 }
 """End of an output's name, by the kind of its sink."""
+STILLS_FOLDER = ".overlay"
+"""Likewise of the folder with the overlays of several stills."""
 TAKE_SUFFIXES = {"picture": ".mp4", "lossless": ".mkv", "events": ".events.csv"}
 """Likewise of what a recording of a live run has besides."""
 SHEET = ".meta.json"
@@ -65,6 +67,8 @@ class Job:
     """The source's identity when the job was made."""
     below: str = ""
     """The folders between that of the call and `folder`: in a folder of JSON lines they are the same."""
+    stills: int = 0
+    """Pictures that are measured each by itself, and annotated each in a file of its own; 0 for a film."""
 
     @property
     def sheet(self) -> Path:
@@ -75,6 +79,8 @@ class Job:
         """Path by the kind of sink; "-" is standard output."""
         kinds = [kind for kind in SUFFIXES if getattr(config, kind)]
         paths: dict[str, Path | str] = {kind: self.folder / f"{self.stem}{SUFFIXES[kind]}" for kind in kinds}
+        if self.stills and config.video:
+            paths["video"] = self.folder / f"{self.stem}{STILL_OVERLAY_SUFFIX if self.stills == 1 else STILLS_FOLDER}"
         if config.jsonl:
             paths["jsonl"] = self._jsonl(config.jsonl)
         return paths
@@ -166,7 +172,8 @@ def names_of(uris: Sequence[str], roots: Mapping[str, str], config: BatchConfig)
     names = {}
     for uri in uris:
         root = roots.get(uri)
-        below = Path(os.path.relpath(Path(uri).resolve().parent, Path(root).resolve())) if root else Path()
+        mirrored = root is not None and Path(uri).resolve() != Path(root).resolve()
+        below = Path(os.path.relpath(Path(uri).resolve().parent, Path(root or ".").resolve())) if mirrored else Path()
         names[uri] = below / source_name(uri)
     for depth in range(1, DEEPEST):
         bearers = Counter(names.values())

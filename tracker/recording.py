@@ -239,7 +239,8 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
     if config.overwrite:
         return None
     name = str(job.folder / job.stem)
-    files = all(path != STDOUT and Path(path).is_file() for path in job.outputs(config.output).values())
+    paths = job.outputs(config.output).values()
+    files = all(path != STDOUT and (Path(path).is_file() or Path(path).is_dir()) for path in paths)
     if is_complete(job, config, models) and (files or config.resume):
         return Outcome(job.uri, "skipped", f"{name} is complete; --overwrite tracks it again", name)
     standing = job.standing(config.output)

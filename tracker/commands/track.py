@@ -37,7 +37,8 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 @setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster.")
 @setting(SourceOptions, "start", "--start", type=float, metavar="S", help="Begin at this time, seconds.")
 @setting(SourceOptions, "end", "--end", type=float, metavar="S", help="End at this time, seconds.")
-@setting(SourceOptions, "fps", "--fps", metavar="N", help="Pictures a second, for pictures alone.")
+@setting(SourceOptions, "fps", "--fps", type=float, metavar="N", help="Pictures are a film of so many a second.")
+@setting(SourceOptions, "sequence", "--sequence", is_flag=True, help="Pictures are a film, whatever their names.")
 @setting(SourceOptions, "stream", "--stream", type=int, metavar="N", help="Video stream, as `affect info` counts.")
 @setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
 @setting(OutputConfig, "empty", "--empty", help="What CSV has for a number that was not measured.")
@@ -55,7 +56,9 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 def track(context: click.Context, sources: tuple[str, ...], **options: Any) -> None:
     """Track the apparent affect of every face in videos and pictures.
 
-    A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Of each, DIR
+    A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Pictures are
+    measured each by itself, unless they are numbered (shot7.png, shot8.png), or --sequence or --fps says that they are
+    a film. Of each, DIR
     gets NAME.csv, .jsonl, .parquet, .overlay.mp4, .png and .attention.png as asked for, and NAME.meta.json, which tells
     how they came about. What else a model tells of a face (a DisVAE the probability of each expression and its code, a
     --landmark-model its code z_0, z_1, ...) stands in JSON lines and Parquet, not in CSV.

@@ -29,7 +29,13 @@ def schema(columns: Columns, extras: Iterable[Column] = ()) -> pa.Schema:
 def _type(column: Column) -> pa.DataType:
     if column.name == "timestamp":
         return pa.float64()
-    kinds = {"int": pa.int32(), "text": pa.string(), "source": pa.string(), "floats": pa.list_(pa.float32())}
+    kinds = {
+        "int": pa.int32(),
+        "text": pa.string(),
+        "source": pa.string(),
+        "file": pa.string(),
+        "floats": pa.list_(pa.float32()),
+    }
     return kinds.get(column.kind, pa.float32())
 
 
