@@ -11,7 +11,7 @@ form of the graph, so that ONNX Runtime keeps its blocked layout (NCHWc), which 
 - PReLU is a x + relu((1 - a) x), by depthwise 1x1 convolutions (three where an a is above 1, else two);
 - zero channels are added by a 1x1 convolution with a part of the identity;
 - sparse weights are stored densely;
-- pictures come as (N, S, S, 3) uint8 and are scaled inside; landmarks are in pixels of the picture, scores in [0, 1].
+- pictures come as (N, S, S, 3) uint8 and are scaled inside; landmarks are in pixels of the picture.
 """
 
 import argparse
@@ -272,19 +272,18 @@ def _activated(writer: Writer, fused: int, write, output: str) -> None:
 
 
 def _finish(source: Source, writer: Writer, name: str) -> list[onnx.ValueInfoProto]:
-    """The outputs, with sigmoid and shape."""
-    first, second = (f"t{i}" for i in source.outputs)
+    """The outputs, flattened: what the network measures of each face or anchor, and its logits that there is a face."""
+    (first, second), kinds = source.outputs, (f"t{i}" for i in source.outputs)
+    measured, logits = kinds
     if name == "face_mesh":
         shape = writer.constant("landmarks_shape", np.array([0, 468, 3], np.int64))
-        writer.add("Reshape", [first, shape], "landmarks")
-        rows = [helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, ["N", 468, 3])]
+        writer.add("Reshape", [measured, shape], "landmarks")
+        row = helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, ["N", 468, 3])
     else:
-        anchors = source.shape(source.outputs[0])[1]
-        writer.add("Identity", [first], "boxes")
-        rows = [helper.make_tensor_value_info("boxes", TensorProto.FLOAT, ["N", anchors, 16])]
-    flat = writer.add("Flatten", [second], "logits", axis=1)
-    writer.add("Sigmoid", [flat], "scores")
-    return [*rows, helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", None])]
+        writer.add("Identity", [measured], "boxes")
+        row = helper.make_tensor_value_info("boxes", TensorProto.FLOAT, ["N", *source.shape(first)[1:]])
+    writer.add("Flatten", [logits], "logits", axis=1)
+    return [row, helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", source.shape(second)[1]])]
 
 
 def main() -> None:
