@@ -11,6 +11,7 @@ form of the graph, so that ONNX Runtime keeps its blocked layout (NCHWc), which 
 - PReLU is a x + relu((1 - a) x), by depthwise 1x1 convolutions (three where an a is above 1, else two);
 - zero channels are added by a 1x1 convolution with a part of the identity;
 - sparse weights are stored densely;
+- the attention mesh's own operations are made of ONNX's, GridSample above all, and its answers are put together inside;
 - pictures come as (N, S, S, 3) uint8 and are scaled inside; landmarks are in pixels of the picture.
 """
 
@@ -21,15 +22,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 import tflite
+from flatbuffers import flexbuffers
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 17
 FOLDER = "mediapipe/modules"
 SOURCES = {
     "face_mesh": f"{FOLDER}/face_landmark/face_landmark.tflite",
+    "face_mesh_irises": f"{FOLDER}/face_landmark/face_landmark_with_attention.tflite",
     "face_detection_short": f"{FOLDER}/face_detection/face_detection_short_range.tflite",
     "face_detection_full": f"{FOLDER}/face_detection/face_detection_full_range_sparse.tflite",
 }
+LIDS = 16
+"""Of an eye's points, those on its lids come first."""
 NAMES = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
 TYPES = {
     tflite.TensorType.FLOAT32: np.float32,
@@ -55,9 +60,10 @@ class Source:
                 self.constants[i] = _dense(values, tensor) if tensor.Sparsity() else values.reshape(self.shape(i))
 
     def name(self, operator: tflite.Operator) -> str:
-        """The builtin's name, such as CONV_2D."""
+        """Such as CONV_2D."""
         code = self.model.OperatorCodes(operator.OpcodeIndex())
-        return NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        name = NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        return code.CustomCode().decode() if name == "CUSTOM" else name
 
     def shape(self, tensor: int) -> list[int]:
         """Of a tensor, channels last."""
@@ -69,6 +75,10 @@ class Source:
         table = operator.BuiltinOptions()
         options.Init(table.Bytes, table.Pos)
         return options
+
+    def custom(self, operator: tflite.Operator) -> dict:
+        """The options of an operation of MediaPipe's own."""
+        return flexbuffers.Loads(bytes(operator.CustomOptionsAsNumpy()))
 
 
 def _dense(values: np.ndarray, tensor: tflite.Tensor) -> np.ndarray:
@@ -162,7 +172,7 @@ def convert(data: bytes, name: str) -> onnx.ModelProto:
     source, writer = Source(data), Writer()
     (picture,) = source.inputs
     side = source.shape(picture)[1]
-    low, high = (0.0, 1.0) if name == "face_mesh" else (-1.0, 1.0)
+    low, high = (0.0, 1.0) if name.startswith("face_mesh") else (-1.0, 1.0)
     writer.add("Cast", ["pictures"], "levels", to=TensorProto.FLOAT)
     writer.add("Transpose", ["levels"], "planes", perm=[0, 3, 1, 2])
     writer.add("Mul", ["planes", writer.constant("step", np.float32((high - low) / 255))], "scaled" if low else f"t{picture}")
@@ -226,6 +236,17 @@ def _write(source: Source, writer: Writer, operator: tflite.Operator, padded: di
         writer.add("Resize", [names[0], "", factors], output, mode="linear", coordinate_transformation_mode=mode)
     elif kind == "DEPTH_TO_SPACE":
         writer.add("DepthToSpace", names, output, blocksize=2, mode="DCR")
+    elif kind == "STRIDED_SLICE" or (kind == "RESHAPE" and source.shape(out)[:3] == [1, 1, 1]):
+        writer.add("Identity", names[:1], output)  # all of it, and the answers as the graph has them already
+    elif kind == "MUL":
+        factors = source.constants[inputs[1]].astype(np.float32)
+        writer.add("Mul", [names[0], writer.constant(f"{output}_by", factors[:, :2] if factors.ndim == 3 else factors)], output)
+    elif kind == "Landmarks2TransformMatrix":
+        _write_placement(writer, names[0], source.custom(operator), output)
+    elif kind == "TransformTensorBilinear":
+        _write_sampling(writer, names, source.shape(inputs[0])[1], source.custom(operator)["output_height"], output)
+    elif kind == "TransformLandmarks":
+        _write_transformed(writer, names[1], names[0], output)
     elif kind == "RESHAPE":
         width = source.shape(out)[-1]
         last = writer.add("Transpose", [names[0]], f"{output}_last", perm=[0, 2, 3, 1])
@@ -271,11 +292,105 @@ def _activated(writer: Writer, fused: int, write, output: str) -> None:
         raise SystemExit(f"fused activation {fused}; expected none or ReLU")
 
 
+def _write_placement(writer: Writer, points: str, options: dict, output: str) -> None:
+    """(N, 2, 4): where the pixels (x, y, 0, 1) of a part's own small picture lie; points (N, 468, 3).
+
+    The part's box about its points, turned as the line between two of them is, `scale` times as large.
+    """
+    side = options["output_width"]
+    assert options["output_height"] == side and options["target_rotation_radians"] == 0
+
+    def rows(indices: list[int], name: str) -> str:
+        """(N, K, 2): x and y of some points."""
+        some = writer.add("Gather", [points, writer.constant(f"{output}_{name}_at", np.array(indices))], f"{output}_{name}_all", axis=1)
+        return writer.add("Gather", [some, writer.constant(f"{output}_{name}_xy", np.array([0, 1]))], f"{output}_{name}", axis=2)
+
+    left, right = rows([options["left_rotation_idx"]], "left"), rows([options["right_rotation_idx"]], "right")
+    along = writer.add("LpNormalization", [writer.add("Sub", [right, left], f"{output}_line")], f"{output}_along", axis=2, p=2)
+    # the rotation by its rows: along the line, and across it: (x, y) to (-y, x)
+    turn = writer.constant(f"{output}_quarter", np.array([[0, 1], [-1, 0]], np.float32))
+    across = writer.add("MatMul", [along, turn], f"{output}_across")
+    rotation = writer.add("Concat", [along, across], f"{output}_rotation", axis=1)
+    back = writer.add("Transpose", [rotation], f"{output}_back", perm=[0, 2, 1])
+    upright = writer.add("MatMul", [rows(options["subset_idxs"], "part"), back], f"{output}_upright")
+    most = writer.add("ReduceMax", [upright], f"{output}_most", axes=[1])
+    least = writer.add("ReduceMin", [upright], f"{output}_least", axes=[1])
+    half = writer.constant(f"{output}_half", np.float32(0.5))
+    middle = writer.add("Mul", [writer.add("Add", [most, least], f"{output}_sum"), half], f"{output}_middle")
+    step = writer.constant(f"{output}_step", np.array([options["scale_x"], options["scale_y"]], np.float32) / side)
+    scale = writer.add("Mul", [writer.add("Sub", [most, least], f"{output}_size"), step], f"{output}_scale")
+    # in rows: p = (q - side / 2) * scale, about the middle, turned back
+    axes = writer.add("Mul", [back, scale], f"{output}_axes")
+    corner = writer.constant(f"{output}_corner", np.float32(side / 2))
+    start = writer.add("Sub", [middle, writer.add("Mul", [scale, corner], f"{output}_reach")], f"{output}_start")
+    shift = writer.add("MatMul", [start, rotation], f"{output}_shift")
+    column = writer.add("Transpose", [shift], f"{output}_column", perm=[0, 2, 1])
+    nothing = writer.add("Sub", [column, column], f"{output}_nothing")
+    writer.add("Concat", [axes, nothing, column], output, axis=2)
+
+
+def _write_transformed(writer: Writer, matrix: str, points: str, output: str) -> None:
+    """(N, K, 2): points by a matrix (N, 2, 4)."""
+    axes, shift = _parts(writer, matrix, output)
+    writer.add("Add", [writer.add("MatMul", [points, axes], f"{output}_turned"), shift], output)
+
+
+def _parts(writer: Writer, matrix: str, output: str) -> tuple[str, str]:
+    """Of a matrix (N, 2, 4) what rows of points are multiplied by (N, 2, 2), and what is added (N, 1, 2)."""
+    columns = writer.add("Transpose", [matrix], f"{output}_columns", perm=[0, 2, 1])
+    axes = writer.add("Gather", [columns, writer.constant(f"{output}_axes_at", np.array([0, 1]))], f"{output}_by", axis=1)
+    shift = writer.add("Gather", [columns, writer.constant(f"{output}_shift_at", np.array([3]))], f"{output}_and", axis=1)
+    return axes, shift
+
+
+def _write_sampling(writer: Writer, names: list[str], side: int, small: int, output: str) -> None:
+    """(N, C, small, small): the part of a picture (N, C, side, side) that a matrix places; 0 where it leaves it."""
+    axes, shift = _parts(writer, names[1], output)
+    pixels = np.stack(np.meshgrid(np.arange(small), np.arange(small)), axis=-1).reshape(1, -1, 2) + 0.5
+    grid = writer.add("MatMul", [writer.constant(f"{output}_pixels", pixels.astype(np.float32)), axes], f"{output}_grid")
+    corners = writer.add("Add", [grid, shift], f"{output}_corners")
+    to_shares = writer.add("Mul", [corners, writer.constant(f"{output}_unit", np.float32(2 / side))], f"{output}_shares")
+    places = writer.add("Sub", [to_shares, writer.constant(f"{output}_one", np.float32(1))], f"{output}_places")
+    # a pixel whose middle lies beyond those at the edge is 0 as a whole: it is sent far away
+    edge = writer.constant(f"{output}_edge", np.float32(1 - 1 / side))
+    beyond = writer.add("Greater", [writer.add("Abs", [places], f"{output}_apart"), edge], f"{output}_beyond")
+    inside = writer.add("Where", [beyond, writer.constant(f"{output}_far", np.float32(9)), places], f"{output}_inside")
+    shape = writer.constant(f"{output}_square", np.array([0, small, small, 2]))
+    field = writer.add("Reshape", [inside, shape], f"{output}_field")
+    writer.add("GridSample", [names[0], field], output, mode="bilinear", padding_mode="zeros", align_corners=0)
+
+
+def _write_refined(source: Source, writer: Writer) -> str:
+    """(N, 478, 3): the mesh, with lips, eyes and irises by the parts that look closer; their depth is the mesh's."""
+    names = [source.graph.Tensors(i).Name().decode() for i in source.outputs]
+    parts = ["mesh_identity", "lips", "left_eye", "right_eye", "left_iris", "right_iris"]
+    tensors = [f"t{source.outputs[names.index(f'output_{part}')]}" for part in parts]
+    subsets = [source.custom(each)["subset_idxs"] for each in source.operators if source.name(each) == "Landmarks2TransformMatrix"]
+    shape = writer.constant("mesh_shape", np.array([0, 468, 3]))
+    mesh = writer.add("Reshape", [tensors[0], shape], "mesh")
+    flat = writer.add("Gather", [mesh, writer.constant("xy", np.array([0, 1]))], "mesh_xy", axis=2)
+    depth = writer.add("Gather", [mesh, writer.constant("z", np.array([2]))], "mesh_z", axis=2)
+    every = writer.add("Concat", [flat, *tensors[1:]], "every_xy", axis=1)
+    places, count = np.arange(478), 468
+    for subset in (*subsets, range(468, 473), range(473, 478)):
+        places[list(subset)] = np.arange(count, count + len(subset))
+        count += len(subset)
+    refined = writer.add("Gather", [every, writer.constant("places", places)], "refined_xy", axis=1)
+    depths = [depth]
+    for side, subset in (("left", subsets[1]), ("right", subsets[2])):
+        lids = writer.add("Gather", [depth, writer.constant(f"{side}_lids", np.array(subset[:LIDS]))], f"{side}_z", axis=1)
+        mean = writer.add("ReduceMean", [lids], f"{side}_mean", axes=[1])
+        depths += [mean] * 5
+    return writer.add("Concat", [refined, writer.add("Concat", depths, "all_z", axis=1)], "landmarks", axis=2)
+
+
 def _finish(source: Source, writer: Writer, name: str) -> list[onnx.ValueInfoProto]:
     """The outputs, flattened: what the network measures of each face or anchor, and its logits that there is a face."""
-    (first, second), kinds = source.outputs, (f"t{i}" for i in source.outputs)
-    measured, logits = kinds
-    if name == "face_mesh":
+    first, second = source.outputs[0], source.outputs[-1]
+    measured, logits = f"t{first}", f"t{second}"
+    if name == "face_mesh_irises":
+        row = helper.make_tensor_value_info(_write_refined(source, writer), TensorProto.FLOAT, ["N", 478, 3])
+    elif name == "face_mesh":
         shape = writer.constant("landmarks_shape", np.array([0, 468, 3], np.int64))
         writer.add("Reshape", [measured, shape], "landmarks")
         row = helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, ["N", 468, 3])
@@ -283,7 +398,7 @@ def _finish(source: Source, writer: Writer, name: str) -> list[onnx.ValueInfoPro
         writer.add("Identity", [measured], "boxes")
         row = helper.make_tensor_value_info("boxes", TensorProto.FLOAT, ["N", *source.shape(first)[1:]])
     writer.add("Flatten", [logits], "logits", axis=1)
-    return [row, helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", source.shape(second)[1]])]
+    return [row, helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", int(np.prod(source.shape(second)))])]
 
 
 def main() -> None:

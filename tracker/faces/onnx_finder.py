@@ -68,7 +68,8 @@ class OnnxFinder:
     def __init__(self, config: TrackerConfig, still: bool) -> None:
         self._wanted, self._still = config.faces, still
         self._detection_side, self._min_face = config.detection_side_px, config.min_face_px
-        self._mesh = Graph(MODELS / "face_mesh.onnx", ("landmarks", "logits"), config.threads)
+        mesh = "face_mesh_irises" if config.irises else "face_mesh"
+        self._mesh = Graph(MODELS / f"{mesh}.onnx", ("landmarks", "logits"), config.threads)
         self._near = FaceDetector("short", config.threads)
         self._far = FaceDetector("full", config.threads)
         self.reset()
