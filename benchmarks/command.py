@@ -35,6 +35,7 @@ def bench_options(repeat: int) -> Callable[[Any], Any]:
         setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster."),
         setting(TrackerConfig, "threads", "--threads", type=click.IntRange(1), metavar="N", help="Of the networks."),
         setting(TrackerConfig, "faces", "--faces", metavar="N", help="So many faces, tiled into the picture."),
+        setting(TrackerConfig, "landmarker", "--landmarker", help="What finds faces and their landmarks."),
         setting(TrackerConfig, "landmark_model", "--landmark-model", metavar="NAME|PATH", help="Beside it."),
         setting(BenchConfig, "size", "--size", type=Size(), metavar="WxH", help="Picture scaled to it."),
         click.option("--repeat", default=repeat, show_default=True, metavar="N", help="Rounds."),

@@ -7,6 +7,7 @@ import numpy as np
 
 from tracker.config import TrackerConfig
 from tracker.errors import UsageError
+from tracker.faces.onnx_finder import OnnxFinder
 from tracker.faces.regions import area
 from tracker.types import Face
 
@@ -37,8 +38,9 @@ class FaceLandmarker:
     """
 
     def __init__(self, config: TrackerConfig | None = None, still: bool = False) -> None:
-        """Raises UsageError where config.landmarker is mediapipe and that is not installed, CheckpointError where a
-        model's file cannot be used."""
+        """Raises CheckpointError where a network's file cannot be used, ModuleNotFoundError where config.landmarker is
+        mediapipe and that is not installed.
+        """
         self.config = config or TrackerConfig()
         self.still = still
         self._finder = _finder(self.config, still)
@@ -91,16 +93,9 @@ class FaceLandmarker:
 
 def _finder(config: TrackerConfig, still: bool) -> Finder:
     if config.landmarker == "onnx":
-        from tracker.faces.onnx_finder import OnnxFinder
-
         return OnnxFinder(config, still)
-    try:
-        from tracker.faces.mediapipe_finder import MediapipeFinder
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            "landmarker mediapipe needs the package mediapipe 0.10.21, which is not installed: "
-            "pip install 'affect-tracker[mediapipe]' (Python 3.10 to 3.12), or take the landmarker onnx"
-        ) from error
+    from tracker.faces.mediapipe_finder import MediapipeFinder  # an extra, and slow to load
+
     return MediapipeFinder(config, still)
 
 

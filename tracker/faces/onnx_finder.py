@@ -19,10 +19,15 @@ FOLLOWED = 0.5
 """Overlap with a followed face's region from which a detection is that face."""
 TWICE = 0.1
 """Mean distance, in sides of their boxes, below which two followed faces have become one."""
+MOST = 32_000
+"""Pixels of a side that OpenCV's warp can take in."""
 LOOK_EVERY = 3
 """Frames between two looks for small faces, where fewer faces are followed than wanted."""
 SMALL_PRESENCE = 0.4
 """Of a small face's detection; the mesh has the last word. At 0.5 faces near the limit are missed."""
+SURE = 6.0
+"""The mesh's logit above which a small face is one: on clips without faces it was below 4, on faces of 40 px above 10 as
+a rule."""
 SMALLEST = 20
 """So many times a face's width is the longer side of a picture in which the full-range detector finds it."""
 TILE = 18
@@ -45,16 +50,14 @@ class Sizes:
 
     def cut(self, region: Region, side: int) -> np.ndarray:
         """A region as a picture (side, side, 3); a large one is averaged first, so that the warp does not alias."""
-        factor = min(int(region.side / side), int(1 / self.scale))
-        if factor < 2:
-            return cut(self.image, region, side)
         height, width = self.image.shape[:2]
-        reach = 0.75 * region.side  # beyond the corners of a turned square
-        left, right = (min(max(round(region.x + d), 0), width) for d in (-reach, reach))
-        top, bottom = (min(max(round(region.y + d), 0), height) for d in (-reach, reach))
-        if right - left < factor or bottom - top < factor:
+        factor = max(1, min(int(region.side / side), int(1 / self.scale), height, width))
+        if factor == 1 and max(height, width) < MOST:
             return cut(self.image, region, side)
-        window = self.image[top : top + (bottom - top) // factor * factor, left : left + (right - left) // factor * factor]
+        reach = 0.75 * region.side  # beyond the corners of a turned square
+        left, columns = _blocks(region.x - reach, region.x + reach, factor, width)
+        top, rows = _blocks(region.y - reach, region.y + reach, factor, height)
+        window = self.image[top : top + rows * factor, left : left + columns * factor]
         there = Region(region.x - left, region.y - top, region.side, region.turn)
         return cut(_resized(window, 1 / factor), there.scaled(1 / factor), side)
 
@@ -85,16 +88,22 @@ class OnnxFinder:
     def find(self, image: np.ndarray) -> list[Face]:
         """Faces in image (H, W, 3) uint8 RGB, in its own pixels, without ids."""
         sizes = Sizes(image, self._detection_side)
-        followed = [] if self._still else self._followed
-        near, far = self._new(sizes, followed) if len(followed) < self._wanted else ([], [])
-        # the far detector's regions are rough: the mesh reads there what it should have read
-        rough = [self._read(sizes, region) for region in far]
-        regions = [*followed, *near, *(_region_of(face.landmarks) for face in rough if face)]
+        known = [] if self._still else list(self._followed)
+        lacking = len(known) < self._wanted
         faces: list[Face] = []
-        for region in regions:
-            face = self._read(sizes, region)
-            if face is not None and not any(_same(face, other) for other in faces):
-                faces.append(face)
+        for region in known:
+            self._add(faces, self._read(sizes, region))
+        if lacking:
+            for region in self._near_regions(sizes):
+                if all(overlap(region.box, other.box) <= FOLLOWED for other in known) and len(faces) < self._wanted:
+                    known.append(region)
+                    self._add(faces, self._read(sizes, region))
+            for region in self._far_regions(sizes) if len(faces) < self._wanted else ():
+                if not any(_within(region, other) for other in known):
+                    known.append(region)
+                    self._add(faces, self._confirmed(sizes, region))
+                    if len(faces) == self._wanted:
+                        break
         self._followed = [_region_of(face.landmarks) for face in faces]
         return faces
 
@@ -106,22 +115,25 @@ class OnnxFinder:
             return None
         landmarks = placed(points[0], region, self._mesh.side)
         box = np.concatenate([landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)])
-        return Face(box, landmarks, score_of(logit)) if np.isfinite(box).all() else None
+        return Face(box, landmarks, score_of(logit)) if np.isfinite(landmarks).all() else None
 
-    def _new(self, sizes: Sizes, followed: list[Region]) -> tuple[list[Region], list[Region]]:
-        """Regions of faces that are not followed yet, as many as lack at most: by the near detector, and by the far."""
-        known = list(followed)
-        for found in self._near.find(sizes.shrunk, MIN_PRESENCE):
-            region = found.scaled(1 / sizes.scale)
-            if len(known) < self._wanted and all(overlap(region.box, other.box) <= FOLLOWED for other in known):
-                known.append(region)
-        before = len(known)
-        for region in self._far_regions(sizes) if before < self._wanted else ():
-            if not any(_within(region, other) for other in known):
-                known.append(region)
-            if len(known) == self._wanted:
-                break
-        return known[len(followed) : before], known[before:]
+    def _confirmed(self, sizes: Sizes, region: Region) -> Face | None:
+        """The face in a region of the far detector, whose regions are rough and not all of faces.
+
+        The mesh reads there where it should read, and must be sure of what it reads then.
+        """
+        rough = self._read(sizes, region)
+        face = rough and self._read(sizes, _region_of(rough.landmarks))
+        return face if face and face.score > score_of(SURE) else None
+
+    def _add(self, faces: list[Face], face: Face | None) -> None:
+        """Add a face that is there, and is none of the others."""
+        if face is not None and not any(_same(face, other) for other in faces):
+            faces.append(face)
+
+    def _near_regions(self, sizes: Sizes) -> list[Region]:
+        """Faces wider than about a tenth of the picture, surest first."""
+        return [found.scaled(1 / sizes.scale) for found in self._near.find(sizes.shrunk, MIN_PRESENCE)]
 
     def _far_regions(self, sizes: Sizes) -> Iterator[Region]:
         """Small faces: in a still picture all, in a video those of the one part whose turn it is, surest first."""
@@ -180,6 +192,13 @@ def _within(region: Region, other: Region) -> bool:
 def _region_of(landmarks: np.ndarray) -> Region:
     (x0, y0, _), (x1, y1, _) = landmarks.min(axis=0).tolist(), landmarks.max(axis=0).tolist()
     return around((x0, y0, x1, y1), landmarks[RIGHT_EYE].tolist(), landmarks[LEFT_EYE].tolist())
+
+
+def _blocks(start: float, end: float, factor: int, length: int) -> tuple[int, int]:
+    """Where the blocks of `factor` pixels begin that cover start to end, as far as the picture goes, and how many."""
+    first = min(max(math.floor(start), 0), length - factor)
+    last = min(max(math.ceil(end), first + factor), length)
+    return first, (last - first) // factor
 
 
 def _same(face: Face, other: Face) -> bool:
