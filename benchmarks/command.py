@@ -102,6 +102,21 @@ def bench_startup(file: Path | None, **options: Any) -> None:
     tell(lambda: measure(config), file)
 
 
+@bench.command("landmarks")
+@click.argument("sources", nargs=-1, metavar="[FILE...]")
+@setting(BenchConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a file.")
+@click.option("--repeat", default=6, show_default=True, metavar="N", help="Rounds of the times.")
+@JSON
+def bench_landmarks(sources: tuple[str, ...], model: str, repeat: int, file: Path | None) -> None:
+    """Our run of the face networks beside MediaPipe (extra mediapipe): landmarks, valence, arousal, small faces, time.
+
+    A FILE is a video (default: the sample clip); the first one's face is made small.
+    """
+    from benchmarks.landmarks import measure
+
+    tell(lambda: measure(sources or (BenchConfig().source,), model, repeat), file)
+
+
 @bench.command("training")
 @click.option("--config", default="compact", show_default=True, help="A name of train/configs/ with a stage two.")
 @click.option("--seconds", default=10.0, show_default=True, help="Of each rate.")
