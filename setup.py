@@ -15,18 +15,17 @@ setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10,<3.13",
+    python_requires=">=3.10",
     packages=find_packages(include=["affect*", "tracker*", "nets*", "train*", "benchmarks*"]),
     package_data={
         "nets": ["weights/*.safetensors", "weights/*.json", "weights/*.onnx"],
         "train": ["configs/*.json", "configs/*/*.json"],
         "affect": ["py.typed"],
-        "tracker": ["py.typed"],
+        "tracker": ["py.typed", "faces/models/*"],
     },
     install_requires=[
-        "mediapipe==0.10.21",
-        "numpy>=1.26,<2",
-        "opencv-contrib-python==4.11.*",
+        "numpy>=1.26,<3",
+        "opencv-python>=4.10,<6",
         "onnxruntime>=1.17,<1.29",  # from 1.29 on it tells its maker of every session
         "av>=17,<19",
         "pillow>=11.3",
@@ -44,6 +43,8 @@ setup(
         "synthetic": ["anny>=0.6.2,<0.7", "pyvista>=0.46"],
         "heif": ["pillow-heif>=1.0"],
         "lsl": ["pylsl>=1.17.6"],
+        # the last release that brings its models and reports nothing; Python 3.10 to 3.12, numpy 1
+        "mediapipe": ["mediapipe==0.10.21"],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.5",

@@ -76,6 +76,10 @@ class TrackerConfig:
     """Frames in the combiner's window; None takes the model card's. A single-frame model always uses 1."""
     max_gap_s: float = 0.5
     """A face away for longer starts a new window and a new filter."""
+    landmarker: Literal["onnx", "mediapipe"] = "onnx"
+    """What finds faces and landmarks: our own run of MediaPipe's networks, or the package mediapipe itself."""
+    min_face_px: float = 40.0
+    """Width of the smallest faces that are looked for; larger pictures take longer to search. Of onnx alone."""
     detection_side_px: int = 640
     """Frames with a longer side are shrunk to it before detection."""
     landmark_model: str | None = None
@@ -94,6 +98,7 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         check_range("faces", self.faces, 1, 64)
+        check_range("smallest face (pixels)", self.min_face_px, 16.0, 4096.0)
         if self.sequence_length is not None:
             check_range("sequence length", self.sequence_length, 1, 32)
         if self.neutral and not self.landmark_model:

@@ -183,7 +183,7 @@ def _residual(graph: Graph, module: Residual, x: str) -> str:
 
 
 def _area_shrink(graph: Graph, shrink: AreaShrink, x: str) -> str:
-    parts = graph.node("Conv", x, _array(shrink.areas), strides=(shrink.before,) * 2)
+    parts = graph.node("Conv", x, shrink.areas.cpu().numpy(), strides=(shrink.before,) * 2)
     return graph.node("DepthToSpace", parts, blocksize=shrink.after)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import debug_option, filled, landmark_options, setting
+from tracker.commands.options import debug_option, face_options, filled, landmark_options, setting
 from tracker.commands.tables import table
 from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
 from tracker.errors import UsageError
@@ -32,7 +32,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @landmark_options
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
-@setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
+@face_options
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
 @setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster.")
 @setting(SourceOptions, "start", "--start", type=float, metavar="S", help="Begin at this time, seconds.")
