@@ -81,6 +81,12 @@ RULES = [
         r"tracker\.editing(\..+)?",
         rf"{FOUNDATION}|tracker\.editing\..+|{SOURCES}|tracker\.faces\..+|{DRAWING}|nets\..+",
     ),
+    Rule(
+        r"tracker\.traces(\..+)?",
+        rf"tracker|{FOUNDATION}|{SINKS}|tracker\.(outputs|traces\..+)",
+        ("edfio",),
+        late=rf"{SINKS}|tracker\.traces\..+",
+    ),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),
     Rule(
         r"tracker\.live(\..+)?",

@@ -303,6 +303,56 @@ class EditConfig:
             raise UsageError(f"the range is {low:g} to {high:g}; expected the lower end first, such as --range -1 1")
 
 
+@dataclass(frozen=True)
+class SummaryConfig:
+    """One call of `affect summary`: what of the traces is summed up."""
+
+    window: float | None = None
+    """Seconds of a window; None for none."""
+    events: str | None = None
+    """The table of the events; None looks for NAME.events.csv beside each trace."""
+    around: tuple[float, float] | None = None
+    """Seconds from an event's moment to where its part begins and ends; None: as long as it lasts."""
+    one_person: bool = False
+    """All faces of a file are one person's, whatever their ids."""
+    folder: str = "out"
+    """Where summary.csv and summary.md lie."""
+    overwrite: bool = False
+    """A summary that is there already is replaced."""
+
+    def __post_init__(self) -> None:
+        check_range("window (seconds)", 1.0 if self.window is None else self.window, 0.1, 1e6)
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """One call of `affect export-trace`: for which program, and what it is told besides."""
+
+    format: Literal["elan", "textgrid", "bids", "edf", "table"] = "elan"
+    folder: str = "out"
+    """Where the files lie; of BIDS, the data set's root."""
+    events: str | None = None
+    """As SummaryConfig has it."""
+    one_person: bool = False
+    """As SummaryConfig has it."""
+    step: float = 0.5
+    """Seconds of an interval in the tiers of valence and arousal of ELAN and Praat."""
+    participant: str = "01"
+    """BIDS: sub-LABEL, letters and digits."""
+    session: str | None = None
+    """BIDS: ses-LABEL; None for none."""
+    task: str | None = None
+    """BIDS: task-LABEL; None takes the trace's name."""
+    overwrite: bool = False
+    """Files that are there already are replaced."""
+
+    def __post_init__(self) -> None:
+        check_range("step (seconds)", self.step, 0.05, 3600.0)
+        for name, label in (("participant", self.participant), ("session", self.session), ("task", self.task)):
+            if label is not None and not (label.isascii() and label.isalnum()):
+                raise UsageError(f"--{name} is '{label}'; expected letters and digits alone, as BIDS has its labels")
+
+
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise UsageError unless low <= value <= high."""
     if not low <= value <= high:

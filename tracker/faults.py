@@ -25,6 +25,7 @@ EXTRAS = {
     "pytest": "test",
     "pylsl": "lsl",
     "mediapipe": "mediapipe",
+    "edfio": "edf",
     **dict.fromkeys(("anny", "pyvista", "vtkmodules"), "synthetic"),
 }
 """The extra of affect-tracker that brings an optional Python package."""

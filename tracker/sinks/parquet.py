@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -135,3 +136,8 @@ def repair_journal(journal: Path) -> tuple[Path, int]:
     part.abort()
     journal.unlink()
     return part.part, pq.read_metadata(part.part).num_rows
+
+
+def read_columns(path: Path) -> dict[str, list[Any]]:
+    """The columns of a Parquet table by name, None for what is null. Raises ValueError where it is none."""
+    return pq.read_table(path).to_pydict()
