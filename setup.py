@@ -20,7 +20,7 @@ setup(
     package_data={
         "nets": ["weights/*.safetensors", "weights/*.json"],
         "train": ["configs/*.json", "configs/*/*.json"],
-        "tracker": ["py.typed"],
+        "tracker": ["py.typed", "report/browser/*", "report/browser/vendor/*"],
     },
     install_requires=[
         "mediapipe==0.10.21",

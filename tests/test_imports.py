@@ -64,6 +64,11 @@ RULES = [
         r"tracker\.editing(\..+)?",
         rf"{FOUNDATION}|tracker\.editing\..+|{SOURCES}|tracker\.faces\..+|{DRAWING}|nets\..+",
     ),
+    Rule(
+        r"tracker\.report(\..+)?",
+        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.(files|records)",
+        ("PIL",),
+    ),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|nets\..+"),
     Rule(
         r"tracker\.live(\..+)?",
@@ -73,7 +78,7 @@ RULES = [
     ),
     Rule(
         DESK,
-        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral)",
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)",
         ("tqdm",),
     ),
     Rule(r"tracker", "-"),

@@ -45,6 +45,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
     "live": Entry("tracker.commands.live:live", "Track a camera or a stream as it comes."),
+    "report": Entry("tracker.commands.report:report", "Make a page of a trace and its video."),
     "repair": Entry("tracker.commands.repair:repair", "Make readable files of what killed runs left."),
     "edit": Entry("tracker.commands.edit:edit", "Change the expression of a face by a generative model."),
     "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
