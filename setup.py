@@ -21,7 +21,7 @@ setup(
         "nets": ["weights/*.safetensors", "weights/*.json", "weights/*.onnx"],
         "train": ["configs/*.json", "configs/*/*.json"],
         "affect": ["py.typed"],
-        "tracker": ["py.typed", "faces/models/*"],
+        "tracker": ["py.typed", "faces/models/*", "report/browser/*", "report/browser/vendor/*"],
     },
     install_requires=[
         "numpy>=1.26,<3",

@@ -87,6 +87,11 @@ RULES = [
         ("edfio",),
         late=rf"{SINKS}|tracker\.traces\..+",
     ),
+    Rule(
+        r"tracker\.report(\..+)?",
+        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.(files|records)",
+        ("PIL",),
+    ),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),
     Rule(
         r"tracker\.live(\..+)?",
@@ -96,7 +101,7 @@ RULES = [
     ),
     Rule(
         DESK,
-        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral)",
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)",
         ("tqdm",),
     ),
     Rule(r"tracker", "-"),

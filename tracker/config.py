@@ -160,6 +160,8 @@ class OutputConfig:
     """The picture of the traces."""
     attention: bool = False
     """Where the attention looks: its own picture, and two more fields of the JSON lines and the Parquet table."""
+    report: bool = False
+    """The page with the traces and the video: tracker.report."""
     columns: Literal["affect", "openface", "pyfeat"] = "affect"
     """Whose names the columns bear."""
     blur_faces: bool = False
@@ -278,6 +280,20 @@ class BatchConfig:
 
     def __post_init__(self) -> None:
         check_range("workers", self.workers, 1, 256)
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """How a report is written."""
+
+    video: str | None = None
+    """The video that it shows; None takes the source or the recording that the sheet names, where it is there."""
+    embed: bool = False
+    """The video is put into the report; otherwise the report links to it."""
+    thumbnails: bool = False
+    """The report holds a small picture of each face."""
+    overwrite: bool = False
+    """A report that is there already is replaced."""
 
 
 @dataclass(frozen=True)

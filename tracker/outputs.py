@@ -26,8 +26,9 @@ SUFFIXES = {
     "video": OVERLAY_SUFFIX,
     "plot": ".png",
     "attention": ".attention.png",
+    "report": ".html",
 }
-"""End of an output's name, by the kind of its sink."""
+"""End of an output's name, by the kind of its sink; the report is no sink, it is made of the table and the sheet."""
 STILLS_FOLDER = ".overlay"
 """Likewise of the folder with the overlays of several stills."""
 TAKE_SUFFIXES = {"picture": ".mp4", "lossless": ".mkv", "events": ".events.csv"}
@@ -109,6 +110,8 @@ def check_outputs(config: OutputConfig, sources: int, workers: int) -> None:
     """Raise UsageError unless these outputs can be written for so many sources by so many processes."""
     if not any(getattr(config, kind) for kind in SUFFIXES):
         raise UsageError("nothing to write: --no-csv without --jsonl, --parquet, --video, --plot or --attention")
+    if config.report and not config.csv:
+        raise UsageError("--report is made of the CSV; leave out --no-csv")
     file = config.jsonl
     if file is None or is_folder(file):
         return

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from tracker.config import OWN, BatchConfig
+from tracker.config import OWN, BatchConfig, ReportConfig
 from tracker.engine import Engine, track
 from tracker.errors import SinkError
 from tracker.faults import plain_line
@@ -23,6 +23,7 @@ from tracker.interrupt import Interrupt
 from tracker.leases import Held, Lease
 from tracker.neutral import neutral_faces
 from tracker.outputs import STDOUT, SUFFIXES, Job, ensure_claim, is_complete, read_sheet, settings
+from tracker.report import write_report
 from tracker.sheets import Outcome, Tally, outcome_of, sheet_of
 from tracker.sinks import Sink, SinkContext, open_sink, parts_of, write_meta
 from tracker.sinks.files import JOURNAL
@@ -144,6 +145,7 @@ class Recorder:
             self._record(job, tally, leases)
             leases[0].give_back()
             write_meta(job.sheet, sheet_of(job, tally, self.config))
+            self._report(job)
         except (KeyboardInterrupt, Exception) as error:
             if self.config.debug and isinstance(error, Exception):
                 traceback.print_exc()
@@ -160,6 +162,12 @@ class Recorder:
                 part.unlink()
         files = map(str, job.outputs(self.config.output).values())
         return outcome_of(job, tally, "done" if tally.complete else "truncated", files)
+
+    def _report(self, job: Job) -> None:
+        """Write the report, where wanted, of the table and the sheet."""
+        outputs = job.outputs(self.config.output)
+        if "report" in outputs:
+            write_report(Path(outputs["csv"]), ReportConfig(overwrite=True), Path(outputs["report"]))
 
     def _learn_neutral(self, job: Job) -> None:
         """Read the source once before it is tracked, for the neutral faces in it."""
@@ -215,6 +223,7 @@ class Recorder:
         return [
             stack.enter_context(open_sink(kind, path, named if path == STDOUT else context))
             for kind, path in job.outputs(output).items()
+            if kind != "report"
         ]
 
     def _bar(self, name: str, info: SourceInfo) -> tqdm:
