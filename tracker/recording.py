@@ -26,7 +26,7 @@ from tracker.outputs import STDOUT, SUFFIXES, Job, ensure_claim, is_complete, re
 from tracker.report import write_report
 from tracker.sheets import Outcome, Tally, outcome_of, sheet_of
 from tracker.sinks import Sink, SinkContext, open_sink, parts_of, write_meta
-from tracker.sinks.files import JOURNAL
+from tracker.sinks.files import JOURNAL, drafts_of
 from tracker.sinks.records import columns_of
 from tracker.sources import Source, open_source
 from tracker.types import SourceInfo, TrackedFrame
@@ -137,6 +137,8 @@ class Recorder:
         paths = [Path(path) for path in job.outputs(self.config.output).values() if path != STDOUT]
         paths += [path.with_suffix(JOURNAL) for path in paths if path.suffix == SUFFIXES["parquet"]]
         leftovers = [part for path in paths for part in parts_of(path)]
+        for draft in [draft for path in (*paths, job.sheet) for draft in drafts_of(path)]:
+            draft.unlink(missing_ok=True)  # of runs that were killed: this one holds the lease
         try:
             if self.config.tracker.neutral == OWN:
                 self._learn_neutral(job)
