@@ -415,6 +415,26 @@ def test_clips_joined_backwards_tell_their_leaps_and_the_sound_that_is_left_out(
     assert lost > 80 and told and abs(int(told[1]) - lost) <= 2
 
 
+def test_damaged_sound_is_left_out_of_the_overlay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, sound = tmp_path / "a.ts", 0x101
+    picture = ("-f", "lavfi", "-i", "testsrc=r=25:d=1:s=64x48", "-f", "lavfi", "-i", "sine=r=48000:d=1")
+    ffmpeg(*picture, "-c:v", "libx264", "-c:a", "aac", path)
+    data = bytearray(path.read_bytes())
+    for place in range(0, len(data), 188):  # packets of a transport stream; the second and third byte name the stream
+        if int.from_bytes(data[place + 1 : place + 3], "big") & 0x1FFF == sound:
+            data[place + 60 : place + 188] = bytes(128)
+    path.write_bytes(data)
+    with (
+        open_source(str(path)) as source,
+        open_sink("video", tmp_path / "o.mp4", SinkContext(source.info, str(path))) as sink,
+    ):
+        for frame in source:
+            sink.write(TrackedFrame(frame, (), ()))
+    with av.open(str(tmp_path / "o.mp4")) as overlay:
+        assert len([packet for packet in overlay.demux(video=0) if packet.size]) == 25
+    assert "the overlay video has no audio: it is damaged" in caplog.text
+
+
 def test_the_clock_tells_how_far_it_went_back() -> None:
     clock = StreamClock(Fraction(1, 25), 0, 25.0)
     told = [(clock.tell(stamp, stamp), clock.went_back)[1] for stamp in (25_000, 25_001, 0, 1, 2)]
