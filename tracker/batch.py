@@ -60,19 +60,30 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
 def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list[str], dict[str, str], list[Outcome]]:
     """The sources that the patterns name, each once, in order; the root of each that a folder or glob named.
 
-    And a failed outcome for each pattern that names none, or that the system refuses.
+    And a failed outcome for each pattern that names none, and for each source that the system refuses.
     """
     found: dict[str, str] = {}
     roots: dict[str, str] = {}
     failed = []
+
+    def fail(name: str, error: Exception) -> None:
+        why = f"{name} cannot be read: {error.strerror}" if isinstance(error, OSError) else error
+        failed.append(Outcome(name, "failed", one_line(why)))
+
     for pattern in patterns:
         try:
-            for uri in expand_sources([pattern], recursive):
-                if found.setdefault(identity(uri)["path"] or uri, uri) == uri and (root := root_of(pattern)):
-                    roots.setdefault(uri, root)
+            uris = expand_sources([pattern], recursive)
         except (SourceError, OSError) as error:
-            why = error if isinstance(error, SourceError) else f"{pattern} cannot be read: {error.strerror}"
-            failed.append(Outcome(pattern, "failed", one_line(why)))
+            fail(pattern, error)
+            continue
+        for uri in uris:
+            try:
+                path = identity(uri)["path"]
+            except (SourceError, OSError) as error:
+                fail(uri, error)
+                continue
+            if found.setdefault(path or uri, uri) == uri and (root := root_of(pattern)):
+                roots.setdefault(uri, root)
     return list(found.values()), roots, failed
 
 
