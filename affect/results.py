@@ -159,7 +159,8 @@ class Result:
             ", ..." if len(self.parts) > 2 else ""
         )
         faces = len({(number, face.track_id) for number, part in enumerate(self.parts) for face in _faces(part)})
-        return f"<affect.Result of {names}: {len(self)} frames, {faces} faces, {self.meta['model']['name']}>"
+        told = f"{len(self)} frames, {faces} face{'' if faces == 1 else 's'}, {self.meta['model']['name']}"
+        return f"<affect.Result of {names}: {told}>"
 
     def _repr_html_(self) -> str:
         shown = [part for part in self.parts if part.info.kind != "stills"][:1]
