@@ -25,7 +25,7 @@ def test_what_is_missing_is_named_with_what_it_is_for(monkeypatch: pytest.Monkey
     assert result.exit_code == 1
     assert "missing: av; pip install affect-tracker" in result.output
     assert "missing pyarrow, for --parquet: pip install 'affect-tracker[parquet]'" in result.output
-    assert "missing torch, for train, eval," in result.output
+    assert "missing torch, for train, prepare," in result.output
 
 
 def test_a_damaged_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
