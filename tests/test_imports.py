@@ -28,7 +28,7 @@ WITHOUT_TORCH = (
 )
 """What the tracker needs of nets, and what that needs."""
 DRAWING = r"tracker\.drawing(\..+)?"
-DESK = r"tracker\.(faults|interrupt|outputs|sheets|neutral|recording|batch)"
+DESK = r"tracker\.(faults|interrupt|outputs|sheets|neutral|recording|batch|workers)"
 """What stands between the command line and the engine: one call of `affect track`, its files and its progress."""
 
 
@@ -54,7 +54,19 @@ RULES = [
     Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow", "PIL")),
     Rule(r"tracker\.outlets", rf"{FOUNDATION}|tracker\.outlets\.outlet", late=OUTLETS),
     Rule(OUTLETS, rf"{FOUNDATION}|{OUTLETS}|tracker\.sinks(\.records)?", ("websockets", "pythonosc", "pylsl")),
-    Rule(r"tracker\.faces\.landmarks", FOUNDATION, ("mediapipe", "cv2")),
+    Rule(
+        r"tracker\.faces\.landmarks",
+        rf"{FOUNDATION}|tracker\.faces\.(onnx_finder|regions)",
+        ("cv2",),
+        late=r"tracker\.faces\.mediapipe_finder",
+    ),
+    Rule(r"tracker\.faces\.mediapipe_finder", rf"{FOUNDATION}|tracker\.faces\.regions", ("mediapipe", "cv2")),
+    Rule(r"tracker\.faces\.graphs", FOUNDATION, ("onnxruntime",)),
+    Rule(
+        r"tracker\.faces\.(onnx_finder|detection)",
+        rf"{FOUNDATION}|tracker\.faces\.(detection|graphs|regions)",
+        ("cv2",),
+    ),
     Rule(r"tracker\.faces\..+", rf"{FOUNDATION}|tracker\.kernels|tracker\.faces\.shape|nets\.templates", ("cv2",)),
     Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),
     Rule(r"tracker\.landmark_codes", rf"{FOUNDATION}|tracker\.(kernels|faces\..+)|{WITHOUT_TORCH}"),
@@ -69,6 +81,17 @@ RULES = [
         r"tracker\.editing(\..+)?",
         rf"{FOUNDATION}|tracker\.editing\..+|{SOURCES}|tracker\.faces\..+|{DRAWING}|nets\..+",
     ),
+    Rule(
+        r"tracker\.traces(\..+)?",
+        rf"tracker|{FOUNDATION}|{SINKS}|tracker\.(outputs|traces\..+)",
+        ("edfio",),
+        late=rf"{SINKS}|tracker\.traces\..+",
+    ),
+    Rule(
+        r"tracker\.report(\..+)?",
+        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.(files|records)",
+        ("PIL",),
+    ),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),
     Rule(
         r"tracker\.live(\..+)?",
@@ -78,7 +101,7 @@ RULES = [
     ),
     Rule(
         DESK,
-        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral)",
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)",
         ("tqdm",),
     ),
     Rule(r"tracker", "-"),
@@ -258,8 +281,8 @@ def test_light_imports_load_no_heavy_library(code: str) -> None:
 
 def test_the_engine_loads_what_it_needs_and_no_more() -> None:
     loaded = loaded_after("from tracker import Engine, track; Engine")
-    assert {"onnxruntime", "mediapipe", "numba", "cv2"} <= loaded
-    assert not {"torch", "matplotlib", "pyarrow"} & loaded
+    assert {"onnxruntime", "numba", "cv2"} <= loaded
+    assert not {"torch", "mediapipe", "matplotlib", "pyarrow"} & loaded
 
 
 def test_the_public_names_are_there() -> None:

@@ -238,6 +238,8 @@ class Engine:
             "smoothing": {**asdict(self.config.smoothing), "lag_ms": round(self.step_lag_ms, 1)},
             "quality_limits": asdict(self.config.quality),
             "faces": self.config.faces,
+            "landmarker": self.config.landmarker,
+            "min_face_px": self.config.min_face_px,
             "device": str(self.runtime.device),
             "runtime": self.runtime.kind,
         }

@@ -24,6 +24,8 @@ EXTRAS = {
     "psutil": "test",
     "pytest": "test",
     "pylsl": "lsl",
+    "mediapipe": "mediapipe",
+    "edfio": "edf",
     **dict.fromkeys(("anny", "pyvista", "vtkmodules"), "synthetic"),
 }
 """The extra of affect-tracker that brings an optional Python package."""

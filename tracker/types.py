@@ -172,6 +172,8 @@ class SourceInfo:
     """Degrees clockwise that were applied: 0, 90, 180 or 270."""
     pixel_aspect: float = 1.0
     """Width by height of a pixel as it is stored; those of the frames are square."""
+    stream: int | None = None
+    """Number of the video stream in its container; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

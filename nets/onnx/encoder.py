@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nets.anclaf import Anclaf, AnclafConfig
 from nets.anclaf.combiner import CombinerEncoder, FaceReader
-from nets.anclaf.face import FaceBlock, FaceEncoder
+from nets.anclaf.face import AreaShrink, FaceBlock, FaceEncoder
 from nets.anclaf.layers import Residual
 from nets.disvae import Disvae
 from nets.expressions import EXPRESSIONS
@@ -45,7 +45,8 @@ def _anclaf(graph: Graph, model: Anclaf, image: str) -> dict[str, str]:
     if model.face_encoder is None or model.combiner.face is None:
         read = {"affect": layer(graph, model.combiner.head, feature)}
     else:
-        maps = layer(graph, model.face_encoder, graph.node("Sub", graph.node("Div", image, 127.5), 1.0))
+        seen = image if model.face_shrink is None else layer(graph, model.face_shrink, image)
+        maps = layer(graph, model.face_encoder, graph.node("Sub", graph.node("Div", seen, 127.5), 1.0))
         feature = graph.node("Concat", feature, pooled(graph, model.combiner.face.encoder, maps), axis=1)
         read = face_reading(graph, model.combiner.face, feature)
     return {"feature": feature, "quadrant": quadrant, **read}
@@ -181,6 +182,11 @@ def _residual(graph: Graph, module: Residual, x: str) -> str:
     return graph.node("Add", y, x) if module.skip else y
 
 
+def _area_shrink(graph: Graph, shrink: AreaShrink, x: str) -> str:
+    parts = graph.node("Conv", x, shrink.areas.cpu().numpy(), strides=(shrink.before,) * 2)
+    return graph.node("DepthToSpace", parts, blocksize=shrink.after)
+
+
 def _face_block(graph: Graph, block: FaceBlock, x: str) -> str:
     y, skip = layer(graph, block.body, x), x
     if block.halving:
@@ -256,6 +262,7 @@ AFFINE: dict[type[nn.Module], Callable[..., str]] = {
 LAYERS: dict[type[nn.Module], Callable[[Graph, Any, str], str]] = {
     nn.Sequential: _sequential,
     FaceEncoder: _sequential,
+    AreaShrink: _area_shrink,
     FaceBlock: _face_block,
     Residual: _residual,
     nn.MaxPool2d: _max_pool,

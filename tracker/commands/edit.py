@@ -105,7 +105,7 @@ def complete(path: Path) -> Iterator["PartFile"]:
     """A file that bears its name once the block has ended well, and is not there otherwise; SinkError."""
     from tracker.sinks.files import PartFile
 
-    file = PartFile(path)
+    file = PartFile(path, hidden=True)
     try:
         yield file
         file.finish()

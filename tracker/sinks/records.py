@@ -229,8 +229,7 @@ class CsvSink(Sink):
         flat = [column for column in extras if column.kind in FLAT]
         self._choices = columns, flat
         self._missing = ["NaN" if empty == "nan" and each.kind != "text" else None for each in (*COLUMNS, *flat)]
-        self._output = open_output(path)
-        self._output.write(csv_lines([column_names(columns, flat)]))
+        self._output = open_output(path, csv_lines([column_names(columns, flat)]))
 
     def write(self, tracked: TrackedFrame) -> None:
         """Add the rows of one frame; they are in the file when this returns."""

@@ -1,7 +1,9 @@
 """Pictures in place of a video, read by Pillow."""
 
+import logging
 import os
 import re
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
@@ -33,6 +35,8 @@ NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 HEIF = re.compile(r"\.hei[cf]", re.IGNORECASE)
 
 Image.MAX_IMAGE_PIXELS = None  # MOST_PIXELS takes its place, with a plain line in place of a warning
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged files; what cannot be read is told in our own words
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 if register_heif_opener is not None:
     register_heif_opener(thumbnails=False)
 
