@@ -13,7 +13,7 @@ import pytest
 import tracker
 
 ROOT = Path(__file__).parents[1]
-OURS = ("tracker", "nets", "train", "benchmarks")
+OURS = ("affect", "tracker", "nets", "train", "benchmarks")
 HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "sklearn", "matplotlib", "pyarrow"}
 FOUNDATION = r"tracker\.(types|errors|config)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
@@ -112,6 +112,8 @@ RULES = [
         late=r"tracker(\..+)?|nets\..+",
     ),
     Rule(r"tracker\.faces", "-"),
+    Rule(r"affect", "-"),
+    Rule(r"affect\..+", rf"affect\..+|tracker|{FOUNDATION}|{SOURCES}|{SINKS}|tracker\.(engine|live|outputs)"),
     Rule(r"nets\.runtime", WITHOUT_TORCH, late=r"nets\.torch_runtime"),
     Rule(WITHOUT_TORCH, WITHOUT_TORCH, ("safetensors", "onnxruntime")),
     Rule(r"nets(\..+)?", r"nets\..+", ("torch", "safetensors")),

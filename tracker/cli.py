@@ -53,6 +53,7 @@ COMMANDS = {
     "edit": Entry("tracker.commands.edit:edit", "Change the expression of a face by a generative model."),
     "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
     "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),
+    "doctor": Entry("tracker.commands.doctor:doctor", "Tell what is installed, and what is missing for what."),
     "export": Entry("tracker.commands.export:export", "Write what runs a checkpoint without torch."),
     "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),
     "prepare": Entry("train.prepare:prepare", "Turn a data set into aligned crops for training."),

@@ -358,6 +358,11 @@ def track(frames: Iterable[Frame], engine: Engine, ahead: int = FRAMES_AHEAD) ->
 
     Faces are found in the next frames (at most `ahead` of them), by a thread, while those of the newest are measured.
     """
+    if isinstance(frames, str | Path):
+        raise UsageError(
+            f"track() takes frames, such as open_source({str(frames)!r}) gives; affect.track({str(frames)!r}) opens it "
+            "too"
+        )
     if engine.in_use:
         engine.reset()
     yield from engine.run(frames, ahead)

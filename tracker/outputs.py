@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tracker.config import OVERLAY_SUFFIX, STILL_OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
-from tracker.errors import SinkError, UsageError
+from tracker.errors import AffectError, SinkError, UsageError
 from tracker.leases import lock_path
 from tracker.sinks.files import DRAFT, draft_path
 from tracker.sources import find_pictures
@@ -237,6 +237,8 @@ def _made(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
+    except AffectError:
+        raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SinkError(f"cannot write to {folder}: {reason}; choose another folder with -o") from error

@@ -54,7 +54,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 @setting(BatchConfig, "workers", "--workers", metavar="N", help="Sources tracked at once, each by its own process.")
 @debug_option(expose_value=True)
 @click.pass_context
-def track(context: click.Context, sources: tuple[str, ...], **options: Any) -> None:
+def track(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> None:
     """Track the apparent affect of every face in videos and pictures.
 
     A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Pictures are

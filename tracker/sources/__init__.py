@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from tracker.config import OVERLAYS, SourceOptions
-from tracker.errors import SourceError, UsageError
+from tracker.errors import MissingSourceError, SourceError, UsageError
 from tracker.types import Frame, SourceInfo, SourceReport
 
 log = logging.getLogger(__name__)
@@ -215,7 +215,7 @@ def _matches(pattern: str) -> list[str]:
     matches = sorted(glob.glob(pattern, recursive=True), key=natural_order)  # noqa: PTH207
     if not matches:
         missing = "matches no file" if glob.has_magic(pattern) else "does not exist"
-        raise SourceError(f"{pattern} {missing}; expected a video, a folder of pictures or videos, a glob, or -")
+        raise MissingSourceError(f"{pattern} {missing}; expected a video, a folder of pictures or videos, a glob, or -")
     return matches
 
 
