@@ -9,6 +9,7 @@ from tracker.commands.options import debug_option, face_options, filled, landmar
 from tracker.commands.tables import table
 from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
 from tracker.errors import UsageError
+from tracker.words import counted
 
 if TYPE_CHECKING:
     from tracker.sheets import Outcome
@@ -109,7 +110,7 @@ def _line(outcome: "Outcome") -> str:
     if outcome.state == "skipped":
         return f"{outcome.uri}: {outcome.detail}"
     told = "warning: " if outcome.state == "truncated" else ""
-    written = f"{outcome.rows} rows in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"
+    written = f"{counted(outcome.rows, 'row')} in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"
     return f"{told}{outcome.uri}: {written}" + (f" ({outcome.detail})" if outcome.detail else "")
 
 

@@ -14,6 +14,7 @@ from tracker.sinks import Columns, Sink
 from tracker.sinks.files import JOURNAL, PartFile
 from tracker.sinks.records import COLUMNS, Column, Row, column_names, rows
 from tracker.types import TrackedFrame
+from tracker.words import counted
 
 BATCH_S, BATCH_ROWS = 0.5, 4096
 """Rows go to the journal so often, whichever comes first: a killed process loses no more."""
@@ -68,10 +69,13 @@ class ParquetSink(Sink):
         Raises SinkError, and then makes no file of that name, unless every row is in it.
         """
         self._write_batch()
-        table, count = write_table(Path(self._journal.name), self._path)
+        try:
+            table, count = write_table(Path(self._journal.name), self._path)
+        except SinkError as error:
+            raise SinkError(f"{error}; its rows are in {self._journal.name}, and `affect repair` reads them") from error
         if count != self._count:
             table.discard()
-            told = f"{self._count} rows were written to {self._journal.name}, and {count} can be read there"
+            told = f"of {counted(self._count, 'row')} in {self._journal.name} only {count} can be read"
             raise SinkError(f"cannot write {self._path}: {told}; run it again")
         table.finish()
         self._journal.discard()
