@@ -254,6 +254,18 @@ def test_a_share_of_lost_frames_is_a_failure_that_keeps_what_was_read(
     assert any(line.endswith(f"(frames lost: about {len(lost)})") for line in report.warnings)
 
 
+def test_an_encrypted_video_is_a_failure(tmp_path: Path) -> None:
+    key = ["-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb", "-encryption_kid", "a7e61c373e219033c21091fa607bf3b8"]
+    scheme = ["-encryption_scheme", "cenc-aes-ctr", *key]
+    ffmpeg("-f", "lavfi", "-i", "testsrc=r=24:d=1", "-c:v", "libx264", *scheme, tmp_path / "a.mp4")
+    try:
+        _, report = read(tmp_path / "a.mp4")
+    except SourceError as error:
+        assert "no frame of it can be decoded; it is empty, damaged or encrypted" in str(error)
+    else:  # some decoders make a picture of noise
+        assert not report.complete and report.warnings[0].startswith("too much cannot be decoded: ")
+
+
 @pytest.mark.parametrize(
     ("name", "codecs"),
     [
@@ -275,6 +287,20 @@ def test_sound_that_outlasts_the_picture_is_no_truncation(tmp_path: Path, name: 
     if name != "a.mp4":  # whose index is at its end
         (tmp_path / f"cut_{name}").write_bytes(data[: len(data) // 3])
         assert not read(tmp_path / f"cut_{name}")[1].complete
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.avi", "a.flv", "a.mp4"])
+def test_less_than_half_a_second_that_is_missing_is_seen(tmp_path: Path, name: str) -> None:
+    codec = {".webm": "libvpx", ".flv": "flv", ".avi": "mpeg4"}.get(Path(name).suffix, "libx264")
+    pictures = [odd_media.numbered(number) for number in range(25)]
+    plain = odd_media.write(tmp_path / "plain.nut", pictures, codec, "yuv420p", options={"bf": "0"})
+    ffmpeg("-i", plain, "-c", "copy", "-movflags", "faststart", tmp_path / name)
+    assert read(tmp_path / name)[1] == SourceReport(25, 0, (), True)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / f"cut_{name}").write_bytes(data[: int(0.9 * len(data))])
+    frames, report = read(tmp_path / f"cut_{name}")
+    assert 12 < len(frames) <= 25 and not report.complete
+    assert [odd_media.number_in(frame.image) for frame in frames] == list(range(len(frames)))
 
 
 def test_avi_that_ends_in_dropped_frames_is_whole(tmp_path: Path) -> None:
@@ -409,6 +435,26 @@ def test_clips_joined_backwards_tell_their_leaps_and_keep_their_sound(
     assert np.diff(sound) == pytest.approx(1024 / 48_000, abs=1e-3) and sound[-1] == pytest.approx(3.0, abs=0.06)
 
 
+def test_damaged_sound_is_left_out_of_the_overlay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, sound = tmp_path / "a.ts", 0x101
+    picture = ("-f", "lavfi", "-i", "testsrc=r=25:d=1:s=64x48", "-f", "lavfi", "-i", "sine=r=48000:d=1")
+    ffmpeg(*picture, "-c:v", "libx264", "-c:a", "aac", path)
+    data = bytearray(path.read_bytes())
+    for place in range(0, len(data), 188):  # packets of a transport stream; the second and third byte name the stream
+        if int.from_bytes(data[place + 1 : place + 3], "big") & 0x1FFF == sound:
+            data[place + 60 : place + 188] = bytes(128)
+    path.write_bytes(data)
+    with (
+        open_source(str(path)) as source,
+        open_sink("video", tmp_path / "o.mp4", SinkContext(source.info, str(path))) as sink,
+    ):
+        for frame in source:
+            sink.write(TrackedFrame(frame, (), ()))
+    with av.open(str(tmp_path / "o.mp4")) as overlay:
+        assert len([packet for packet in overlay.demux(video=0) if packet.size]) == 25
+    assert "the overlay video has no audio: it is damaged" in caplog.text
+
+
 def test_the_clock_tells_how_far_it_went_back() -> None:
     clock = StreamClock(Fraction(1, 25), 0, 25.0)
     told = [(clock.tell(stamp, stamp), clock.went_back)[1] for stamp in (25_000, 25_001, 0, 1, 2)]
@@ -466,3 +512,12 @@ def test_empty_numbers_may_be_nan(tmp_path: Path) -> None:
     blank, full = csv.DictReader(path.read_text().splitlines())
     assert blank["valence"] == blank["face_id"] == blank["pose_Rz"] == "NaN" and blank["quadrant"] == ""
     assert blank["frame"] == "0" and float(full["valence"]) == pytest.approx(0.41)
+
+
+def test_polars_reads_numbers_where_the_first_hundred_rows_have_no_face(tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    frames = [*(without_face(n) for n in range(150)), tracked(150)]
+    told = polars.read_csv(written("csv", tmp_path / "nan.csv", frames, context_of(empty="nan")))
+    assert told["valence"].dtype == polars.Float64 and told["valence"][150] == pytest.approx(0.41)
+    plain = written("csv", tmp_path / "plain.csv", frames)
+    assert polars.read_csv(plain, infer_schema_length=None)["valence"].dtype == polars.Float64

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tracker.config import OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
-from tracker.errors import SinkError, UsageError
+from tracker.config import OVERLAY_SUFFIX, STILL_OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
+from tracker.errors import AffectError, SinkError, UsageError
 from tracker.leases import lock_path
 from tracker.sinks.files import DRAFT, draft_path
 from tracker.sources import find_pictures
@@ -27,8 +27,11 @@ SUFFIXES = {
     "video": OVERLAY_SUFFIX,
     "plot": ".png",
     "attention": ".attention.png",
+    "report": ".html",
 }
-"""End of an output's name, by the kind of its sink."""
+"""End of an output's name, by the kind of its sink; the report is no sink, it is made of the table and the sheet."""
+STILLS_FOLDER = ".overlay"
+"""Likewise of the folder with the overlays of several stills."""
 TAKE_SUFFIXES = {"picture": ".mp4", "lossless": ".mkv", "events": ".events.csv"}
 """Likewise of what a recording of a live run has besides."""
 SHEET = ".meta.json"
@@ -68,6 +71,8 @@ class Job:
     """The source's identity when the job was made."""
     below: str = ""
     """The folders between that of the call and `folder`: in a folder of JSON lines they are the same."""
+    stills: int = 0
+    """Pictures that are measured each by itself, and annotated each in a file of its own; 0 for a film."""
 
     @property
     def sheet(self) -> Path:
@@ -78,6 +83,8 @@ class Job:
         """Path by the kind of sink; "-" is standard output."""
         kinds = [kind for kind in SUFFIXES if getattr(config, kind)]
         paths: dict[str, Path | str] = {kind: self.folder / f"{self.stem}{SUFFIXES[kind]}" for kind in kinds}
+        if self.stills and config.video:
+            paths["video"] = self.folder / f"{self.stem}{STILL_OVERLAY_SUFFIX if self.stills == 1 else STILLS_FOLDER}"
         if config.jsonl:
             paths["jsonl"] = self._jsonl(config.jsonl)
         return paths
@@ -106,6 +113,8 @@ def check_outputs(config: OutputConfig, sources: int, workers: int) -> None:
     """Raise UsageError unless these outputs can be written for so many sources by so many processes."""
     if not any(getattr(config, kind) for kind in SUFFIXES):
         raise UsageError("nothing to write: --no-csv without --jsonl, --parquet, --video, --plot or --attention")
+    if config.report and not config.csv:
+        raise UsageError("--report is made of the CSV; leave out --no-csv")
     file = config.jsonl
     if file is None or is_folder(file):
         return
@@ -170,7 +179,8 @@ def names_of(uris: Sequence[str], roots: Mapping[str, str], config: BatchConfig)
     names = {}
     for uri in uris:
         root = roots.get(uri)
-        below = Path(os.path.relpath(Path(uri).resolve().parent, Path(root).resolve())) if root else Path()
+        mirrored = root is not None and Path(uri).resolve() != Path(root).resolve()
+        below = Path(os.path.relpath(Path(uri).resolve().parent, Path(root or ".").resolve())) if mirrored else Path()
         names[uri] = below / source_name(uri)
     for depth in range(1, DEEPEST):
         bearers = Counter(names.values())
@@ -227,6 +237,8 @@ def _made(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
+    except AffectError:
+        raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SinkError(f"cannot write to {folder}: {reason}; choose another folder with -o") from error

@@ -49,6 +49,10 @@ class AudioCopy:
             yield self._next
             self._next = next(self._packets, None)
 
+    def leave_out(self) -> None:
+        """Count a packet that the video did not take: rounded to its clock, the times of two are one."""
+        self._left_out += 1
+
     def close(self) -> None:
         """Close the source, and say what was left out."""
         self._next = None
@@ -126,6 +130,9 @@ def _add_copy(source: InputContainer, output: OutputContainer) -> AudioStream | 
         return None
     stream = source.streams.audio[0]
     codec = stream.codec_context.codec.canonical_name if stream.codec_context else "an unknown codec"
+    if stream.codec_context and not stream.codec_context.sample_rate:
+        log.warning("%s: the overlay video has no audio: it is damaged", source.name.removeprefix("file:"))
+        return None
     if codec not in AUDIO_CODECS & output.supported_codecs:
         log.warning(
             "%s: the overlay video has no audio: MP4 does not take %s", source.name.removeprefix("file:"), codec

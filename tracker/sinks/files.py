@@ -67,9 +67,14 @@ def write_meta(path: Path | str, meta: dict[str, Any]) -> None:
     A byte of a file's name that is not UTF-8 becomes a \\udcXX, by which JSON gives the name back.
     """
     text = json.dumps(meta, indent=2, ensure_ascii=False, default=_plain)
-    file = PartFile(Path(path), hidden=True)
+    write_whole(Path(path), text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file at once, atomically. Raises SinkError."""
+    file = PartFile(path, hidden=True)
     try:
-        file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        file.write(data)
         file.finish()
     except BaseException:
         file.discard()

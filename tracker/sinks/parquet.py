@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +31,13 @@ def schema(columns: Columns, extras: Iterable[Column] = ()) -> pa.Schema:
 def _type(column: Column) -> pa.DataType:
     if column.name == "timestamp":
         return pa.float64()
-    kinds = {"int": pa.int32(), "text": pa.string(), "source": pa.string(), "floats": pa.list_(pa.float32())}
+    kinds = {
+        "int": pa.int32(),
+        "text": pa.string(),
+        "source": pa.string(),
+        "file": pa.string(),
+        "floats": pa.list_(pa.float32()),
+    }
     return kinds.get(column.kind, pa.float32())
 
 
@@ -141,3 +148,8 @@ def repair_journal(journal: Path) -> tuple[Path, int]:
     part.abort()
     journal.unlink()
     return part.part, count
+
+
+def read_columns(path: Path) -> dict[str, list[Any]]:
+    """The columns of a Parquet table by name, None for what is null. Raises ValueError where it is none."""
+    return pq.read_table(path).to_pydict()

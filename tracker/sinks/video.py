@@ -154,9 +154,15 @@ class VideoSink(Sink):
         return stream
 
     def _copy_audio(self, pts: int) -> None:
-        if self._audio is not None:
-            for packet in self._audio.until(float(pts * self._coding.time_base)):
+        if self._audio is None:
+            return
+        for packet in self._audio.until(float(pts * self._coding.time_base)):
+            try:
                 self._container.mux(packet)
+            except av.FFmpegError:
+                if self._file.fault:
+                    raise
+                self._audio.leave_out()
 
     def _close_streams(self) -> None:
         if self._stream is not None:

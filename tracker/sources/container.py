@@ -1,5 +1,6 @@
 """What files and streams share through PyAV: opening, the video stream, its rate and length, pictures made RGB."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,16 @@ def open_container(uri: str) -> av.container.InputContainer:
     except (av.error.InvalidDataError, EOFError) as error:
         raise SourceError(why_not_video(uri)) from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        if is_file(uri) and getattr(error, "errno", None) != errno.EACCES:  # whatever FFmpeg calls it, it is damage
+            raise SourceError(f"{why_not_video(uri)} ({reason(error)})") from error
         raise SourceError(f"{name_of(uri)} cannot be opened: {reason(error)}") from error
 
 
 def medium_of(uri: str) -> Any:
-    """What PyAV is to open; raises SourceError where standard input is a terminal."""
+    """What PyAV is to open; raises SourceError where standard input is closed or a terminal."""
     if uri == "-":
+        if sys.stdin is None:
+            raise SourceError("standard input is closed; pipe a video into it, or name a file")
         if sys.stdin.isatty():
             raise SourceError("standard input is a terminal; pipe a video into it, or name a file")
         return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
