@@ -3,7 +3,6 @@
 import csv
 import io
 import logging
-import re
 import subprocess
 import sys
 from collections.abc import Sequence

@@ -9,7 +9,6 @@ from tracker.commands.options import debug_option
 from tracker.errors import SinkError, UsageError
 from tracker.words import counted
 
-
 JOURNAL_NAME = re.compile(r"(.+)\.part(-\d+)?\.arrows")
 
 
