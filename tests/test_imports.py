@@ -101,7 +101,8 @@ RULES = [
     ),
     Rule(
         DESK,
-        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)",
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)"
+        r"|tracker\.traces\..+",
         ("tqdm",),
     ),
     Rule(r"tracker", "-"),

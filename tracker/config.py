@@ -6,7 +6,9 @@ from typing import Any, Literal
 from tracker.errors import UsageError
 
 OWN = "own"
-"""Of --neutral: a source's own face."""
+"""Of --neutral: a source's own face; of --baseline: its calm frames."""
+AUTO = "auto"
+"""Of --baseline: the calmest seconds of a source."""
 DEFAULT_MODEL = "anclaf-face"
 """The model that ships."""
 OVERLAY_SUFFIX = ".overlay.mp4"
@@ -172,6 +174,10 @@ class OutputConfig:
     name: str | None = None
     """How the outputs are called: text with {name}, {parent} (the source's folder), {path} (the folders mirrored below
     the output folder), {model}, {start}, {end}; None is {path}/{name}."""
+    baseline: str | None = None
+    """From where `valence_rel` and `arousal_rel` start, in batch: A:B seconds of each source, OWN (its calm frames),
+    AUTO (its calmest seconds), or a file: a trace, a film or a picture of the person at rest; None for no such columns.
+    A live run takes its own."""
     source_column: bool = False
     """A last column `source` (in py-feat's names `input`); several sources on standard output always have it."""
 

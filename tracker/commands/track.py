@@ -33,6 +33,13 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 )
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @landmark_options
+@setting(
+    OutputConfig,
+    "baseline",
+    "--baseline",
+    metavar="A:B|FILE|own|auto",
+    help="Where the face rests, for valence_rel and arousal_rel.",
+)
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
 @face_options
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
