@@ -28,15 +28,13 @@ BITS = 8
 STEADY = np.round(np.arange(250) / 25, 6)
 OPEN_S = 30
 """A loaded machine is given longer than a page may take."""
-SHOWN_NUMBER = """async () => {
-    const video = document.getElementById("video");
-    const canvas = new OffscreenCanvas(%d * 8, 8);
-    const pen = canvas.getContext("2d");
-    pen.drawImage(video, 0, 0, canvas.width, 8);
+SHOWN_NUMBER = """(bits) => {
+    const pen = new OffscreenCanvas(bits * 8, 8).getContext("2d");
+    pen.drawImage(document.getElementById("video"), 0, 0, bits * 8, 8);
     let number = 0;
-    for (let bit = 0; bit < %d; bit++) number += (pen.getImageData(bit * 8 + 4, 4, 1, 1).data[0] > 127) << bit;
+    for (let bit = 0; bit < bits; bit++) number += (pen.getImageData(bit * 8 + 4, 4, 1, 1).data[0] > 127) << bit;
     return number;
-}""" % (BITS, BITS)
+}"""
 SETTLED = (
     """() => { const video = document.getElementById("video"); return !video.seeking && player.wanted === null; }"""
 )
@@ -122,13 +120,13 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_click_on_a_trace_shows_the_frame_of_that_time(uneven: Path, show: Callable[..., Any]) -> None:
     page = show(uneven)
-    page.wait_for_function("player.ready && player.offset !== null")
+    page.wait_for_function("() => player.ready && player.offset !== null")
     times = read_trace(uneven.with_suffix(".csv")).column("timestamp")
     for time in (0.4, 6.27, 3.333, 11.9, 0.05):
         click_at(page, time, "arousal")
         page.wait_for_function(SETTLED)
         frame = page.evaluate("session.frame")
-        assert page.evaluate(SHOWN_NUMBER) == frame
+        assert page.evaluate(SHOWN_NUMBER, BITS) == frame
         pixel_s = page.evaluate(
             "(session.view.to - session.view.from) / (document.querySelector('.u-over').clientWidth)"
         )
@@ -138,26 +136,26 @@ def test_a_click_on_a_trace_shows_the_frame_of_that_time(uneven: Path, show: Cal
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
     page.wait_for_function(SETTLED)
-    assert page.evaluate(SHOWN_NUMBER) == page.evaluate("session.frame") == shown + 1
+    assert page.evaluate(SHOWN_NUMBER, BITS) == page.evaluate("session.frame") == shown + 1
     page.keyboard.press("End")
     page.wait_for_function(SETTLED)
-    assert page.evaluate(SHOWN_NUMBER) == 199
+    assert page.evaluate(SHOWN_NUMBER, BITS) == 199
 
 
 def test_playing_moves_the_playhead_with_the_frames(uneven: Path, show: Callable[..., Any]) -> None:
     page = show(uneven)
-    page.wait_for_function("player.ready && player.offset !== null")
+    page.wait_for_function("() => player.ready && player.offset !== null")
     page.evaluate(
         """() => { window.seen = []; session.on("frame", () => seen.push([session.frame, player.mediaTime])); }"""
     )
     page.keyboard.press("Space")
-    page.wait_for_function("session.frame > 20", timeout=OPEN_S * 1000)
+    page.wait_for_function("() => session.frame > 20", timeout=OPEN_S * 1000)
     page.keyboard.press("Space")
-    page.wait_for_function("document.getElementById('video').paused")
+    page.wait_for_function("() => document.getElementById('video').paused")
     assert page.inner_text("#play") == "Play"
     frames = [frame for frame, _ in page.evaluate("seen")]
     assert all(after > before for before, after in pairwise(frames))
-    assert page.evaluate(SHOWN_NUMBER) == page.evaluate("session.frame")
+    assert page.evaluate(SHOWN_NUMBER, BITS) == page.evaluate("session.frame")
     line = page.evaluate("document.getElementById('playhead').getBoundingClientRect().left")
     drawn = page.evaluate(
         "document.querySelector('.u-over').getBoundingClientRect().left + timeline.charts[0].valToPos(session.now, 'x')"
@@ -220,7 +218,9 @@ def test_markers_and_stretches_are_kept_and_saved(tmp_path: Path, show: Callable
     assert marker == {"frame": "50", "timestamp": "2", "event": "marker 3", "duration": "0"}
     assert stretch["event"] == "excluded" and float(stretch["timestamp"]) == pytest.approx(5, abs=0.05)
     assert float(stretch["duration"]) == pytest.approx(2, abs=0.1)
-    assert sum(row["excluded"] == "1" for row in saved(page, "#save-table")) == pytest.approx(2 * 25 * 2, abs=6)
+    begin, end = float(stretch["timestamp"]), float(stretch["timestamp"]) + float(stretch["duration"])
+    for row in saved(page, "#save-table"):
+        assert (row["excluded"] == "1") == (begin <= float(row["timestamp"]) < end)
 
 
 @pytest.mark.slow
@@ -305,20 +305,20 @@ def test_a_linked_video_is_followed_and_a_lost_one_is_asked_for(tmp_path: Path, 
     clip = numbered_clip(tmp_path / "a clip #1 100%.mp4", times)
     page_file = write_report(write_session(tmp_path, times, source=clip), ReportConfig())
     page = show(page_file)
-    page.wait_for_function("player.ready && player.offset !== null")
+    page.wait_for_function("() => player.ready && player.offset !== null")
     page.evaluate("player.goTo(31)")
     page.wait_for_function(SETTLED)
-    page.wait_for_function(f"Math.abs(player.mediaTime - {times[31]}) < 1e-4")
+    page.wait_for_function(f"() => Math.abs(player.mediaTime - {times[31]}) < 1e-4")
     moved = clip.rename(tmp_path / "moved.mp4")
     page.on("console", lambda said: None)
     lost = show(page_file)
     lost.wait_for_selector("#video-lost", state="visible")
     assert "is not where it was" in lost.inner_text("#video-told")
     lost.set_input_files("#choose-video", moved)
-    lost.wait_for_function("player.ready && player.offset !== null")
+    lost.wait_for_function("() => player.ready && player.offset !== null")
     lost.evaluate("player.goTo(42)")
     lost.wait_for_function(SETTLED)
-    assert lost.evaluate(SHOWN_NUMBER) == 42
+    assert lost.evaluate(SHOWN_NUMBER, BITS) == 42
 
 
 @pytest.mark.slow
@@ -351,8 +351,6 @@ def test_half_an_hour_of_two_faces_is_small_and_quick(tmp_path: Path, show: Call
         })"""
     )
     drawing = (used() - start) / 60
-    print(
-        f"{page_file.stat().st_size} bytes; loaded in {loading:.2f} s, a view drawn in {1000 * drawing:.1f} ms of CPU time"
-    )
+    print(f"{page_file.stat().st_size} bytes; CPU time: loaded in {loading:.2f} s, a view in {1000 * drawing:.1f} ms")
     assert loading < 2.0 and drawing < 1 / 30
     assert json.loads(page.evaluate("JSON.stringify([session.times.length, session.rows])")) == [54000, 102600]
