@@ -34,7 +34,8 @@ SECONDS = 240
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """An untrained ANCLaF with few channels."""
     from nets.anclaf import Anclaf, AnclafConfig
-    from nets.checkpoint import ModelCard, save
+    from nets.card import ModelCard
+    from nets.checkpoint import save
     from tracker.faces.align import Template
 
     shape = replace(AnclafConfig.compact(), generator_width=4, discriminator_width=4, combiner_widths=(8, 8))

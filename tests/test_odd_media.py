@@ -278,6 +278,20 @@ def test_sound_that_outlasts_the_picture_is_no_truncation(tmp_path: Path, name: 
         assert not read(tmp_path / f"cut_{name}")[1].complete
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.avi", "a.flv", "a.mp4"])
+def test_less_than_half_a_second_that_is_missing_is_seen(tmp_path: Path, name: str) -> None:
+    codec = {".webm": "libvpx", ".flv": "flv", ".avi": "mpeg4"}.get(Path(name).suffix, "libx264")
+    pictures = [odd_media.numbered(number) for number in range(25)]
+    plain = odd_media.write(tmp_path / "plain.nut", pictures, codec, "yuv420p", options={"bf": "0"})
+    ffmpeg("-i", plain, "-c", "copy", "-movflags", "faststart", tmp_path / name)
+    assert read(tmp_path / name)[1] == SourceReport(25, 0, (), True)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / f"cut_{name}").write_bytes(data[: int(0.9 * len(data))])
+    frames, report = read(tmp_path / f"cut_{name}")
+    assert 12 < len(frames) <= 25 and not report.complete
+    assert [odd_media.number_in(frame.image) for frame in frames] == list(range(len(frames)))
+
+
 def test_avi_that_ends_in_dropped_frames_is_whole(tmp_path: Path) -> None:
     path = odd_media.write(tmp_path / "a.avi", [corners()] * 60, "mjpeg", "yuvj420p")
     odd_media.empty_last_chunk(path, 20)

@@ -19,7 +19,7 @@ from tracker.neutral import read_neutral
 from tracker.outputs import STDIN, Job, check_outputs, claim, identity, names_of, release
 from tracker.recording import Recorder, left_alone
 from tracker.sheets import Outcome
-from tracker.sources import expand_sources, root_of, without_password
+from tracker.sources import count_stills, expand_sources, root_of, without_password
 from tracker.workers import track_by_workers
 
 Report = Callable[[Outcome], Any]
@@ -42,6 +42,7 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
     if neutral is not None:
         models = {**models, "neutral": digest(neutral)}
     jobs = claim(uris, Path(config.output.folder), names)
+    jobs = [replace(job, stills=count_stills(job.uri, config.source)) for job in jobs]
     todo = []
     for job in jobs:
         outcome = left_alone(job, config, models)

@@ -65,7 +65,7 @@ def edited(faces: tuple[str, ...], model: str, config: EditConfig, given: Iterab
     CheckpointError for a kind that changes none, UsageError for a setting that it does not heed.
     """
     card = model_card(model)
-    from nets.runtime import load_network
+    from nets.torch_runtime import load_network
     from tracker.editing import EDITORS
 
     if card.kind not in EDITORS:
@@ -105,7 +105,7 @@ def complete(path: Path) -> Iterator["PartFile"]:
     """A file that bears its name once the block has ended well, and is not there otherwise; SinkError."""
     from tracker.sinks.files import PartFile
 
-    file = PartFile(path)
+    file = PartFile(path, hidden=True)
     try:
         yield file
         file.finish()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import Size, debug_option, filled, landmark_options, setting
+from tracker.commands.options import Size, debug_option, face_options, filled, landmark_options, setting
 from tracker.config import CaptureOptions, LiveConfig, OutletConfig, OutputConfig, SmoothingConfig, TrackerConfig
 from tracker.errors import SinkError
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @landmark_options
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
-@setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
+@face_options
 @setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster.")
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
 @debug_option(expose_value=True)

@@ -11,7 +11,6 @@ from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Disposition
 
 from tracker.sinks import SinkContext
 
@@ -22,15 +21,18 @@ log = logging.getLogger(__name__)
 
 
 class AudioCopy:
-    """The audio packets of the source, as they are, from a start on; times in seconds after that start."""
+    """The audio packets of the source, as they are, from a start on; times in seconds after that start.
 
-    def __init__(self, source: InputContainer, copy: AudioStream, start: float) -> None:
+    video: number of the stream whose own time 0 it is.
+    """
+
+    def __init__(self, source: InputContainer, copy: AudioStream, video: int | None, start: float) -> None:
         self._source = source
         self._copy = copy
         self._left_out = 0
         stream = source.streams.audio[0]
         self._time_base = stream.time_base or Fraction(1, av.time_base)
-        self._offset = round((_video_start(source) + start) / self._time_base)
+        self._offset = round((_video_start(source, video) + start) / self._time_base)
         if start > 0:
             source.seek(max(0, self._offset), stream=stream)
         self._packets = self._forward(_unwrapped(source))
@@ -42,6 +44,10 @@ class AudioCopy:
             self._next.stream = self._copy
             yield self._next
             self._next = next(self._packets, None)
+
+    def leave_out(self) -> None:
+        """Count a packet that the video did not take: rounded to its clock, the times of two are one."""
+        self._left_out += 1
 
     def close(self) -> None:
         """Close the source, and say what was left out."""
@@ -90,7 +96,7 @@ def open_audio(context: SinkContext, output: OutputContainer) -> AudioCopy | Non
     if copy is None:
         source.close()
         return None
-    return AudioCopy(source, copy, context.start)
+    return AudioCopy(source, copy, context.info.stream, context.start)
 
 
 def _add_copy(source: InputContainer, output: OutputContainer) -> AudioStream | None:
@@ -98,6 +104,9 @@ def _add_copy(source: InputContainer, output: OutputContainer) -> AudioStream | 
         return None
     stream = source.streams.audio[0]
     codec = stream.codec_context.codec.canonical_name if stream.codec_context else "an unknown codec"
+    if stream.codec_context and not stream.codec_context.sample_rate:
+        log.warning("%s: the overlay video has no audio: it is damaged", source.name.removeprefix("file:"))
+        return None
     if codec not in AUDIO_CODECS & output.supported_codecs:
         log.warning(
             "%s: the overlay video has no audio: MP4 does not take %s", source.name.removeprefix("file:"), codec
@@ -106,9 +115,9 @@ def _add_copy(source: InputContainer, output: OutputContainer) -> AudioStream | 
     return output.add_stream_from_template(stream)
 
 
-def _video_start(source: InputContainer) -> float:
-    """Seconds: the video's own time 0, from which the tracker counts."""
-    for stream in source.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return float((stream.start_time or 0) * (stream.time_base or 0))
-    return 0.0
+def _video_start(source: InputContainer, number: int | None) -> float:
+    """Seconds: the own time 0 of the video stream of this number, from which the tracker counts."""
+    if number is None or number >= len(source.streams):
+        return 0.0
+    stream = source.streams[number]
+    return float((stream.start_time or 0) * (stream.time_base or 0))

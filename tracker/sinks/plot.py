@@ -88,7 +88,7 @@ class PlotSink(Sink):
         self._faces = 0
         self._path = path
         self._ended = False
-        PartFile(path).discard()  # says at once what cannot be written; a killed run leaves no empty picture
+        PartFile(path, hidden=True).discard()  # says at once what cannot be written
 
     def write(self, tracked: TrackedFrame) -> None:
         """Take the samples of one frame."""
@@ -114,7 +114,7 @@ class PlotSink(Sink):
         """The picture, whole under a temporary name."""
         self._ended = True
         picture = self._picture()
-        file = PartFile(self._path)
+        file = PartFile(self._path, hidden=True)
         try:
             file.write(picture)
         except SinkError:

@@ -1,5 +1,6 @@
 """What files and streams share through PyAV: opening, the video stream, its rate and length, pictures made RGB."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def open_container(uri: str) -> av.container.InputContainer:
     except (av.error.InvalidDataError, EOFError) as error:
         raise SourceError(why_not_video(uri)) from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        if is_file(uri) and os.access(uri, os.R_OK):  # what FFmpeg calls memory or permission is damage too
+            raise SourceError(f"{why_not_video(uri)} ({reason(error)})") from error
         raise SourceError(f"{name_of(uri)} cannot be opened: {reason(error)}") from error
 
 

@@ -213,6 +213,7 @@ class VideoReader:
             codec=stream.codec_context.name,
             rotation=self._to_rgb.turn.clockwise,
             pixel_aspect=round(self._to_rgb.pixel_aspect, 6),
+            stream=stream.index,
         )
 
     def _expected_frames(self) -> int | None:
