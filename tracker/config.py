@@ -78,6 +78,9 @@ class TrackerConfig:
     """Frames in the combiner's window; None takes the model card's. A single-frame model always uses 1."""
     max_gap_s: float = 0.5
     """A face away for longer starts a new window and a new filter."""
+    remember_s: float = 10.0
+    """Seconds for which a person who has gone keeps the id, wherever the face comes back; 0: the place alone tells who
+    is who, and a face away for longer than max_gap_s gets a new id."""
     landmarker: Literal["onnx", "mediapipe"] = "onnx"
     """What finds faces and landmarks: our own run of MediaPipe's networks, or the package mediapipe itself."""
     min_face_px: float = 40.0
@@ -100,6 +103,7 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         check_range("faces", self.faces, 1, 64)
+        check_range("remember (seconds)", self.remember_s, 0.0, 86_400.0)
         check_range("smallest face (pixels)", self.min_face_px, 16.0, 4096.0)
         if self.sequence_length is not None:
             check_range("sequence length", self.sequence_length, 1, 32)
