@@ -12,7 +12,10 @@ AUTO = "auto"
 DEFAULT_MODEL = "anclaf-face"
 """The model that ships."""
 OVERLAY_SUFFIX = ".overlay.mp4"
-"""How the name of an overlay video ends; a folder's own overlay videos are not taken as its sources."""
+STILL_OVERLAY_SUFFIX = ".overlay.png"
+"""How the name of an overlay video ends, and of a still with the same marks."""
+OVERLAYS = (OVERLAY_SUFFIX, STILL_OVERLAY_SUFFIX)
+"""A folder's own overlays are not taken as its sources."""
 
 FACE_COLOURS: tuple[tuple[int, int, int], ...] = (
     (86, 180, 233),
@@ -75,6 +78,13 @@ class TrackerConfig:
     """Frames in the combiner's window; None takes the model card's. A single-frame model always uses 1."""
     max_gap_s: float = 0.5
     """A face away for longer starts a new window and a new filter."""
+    remember_s: float = 10.0
+    """Seconds for which a person who has gone keeps the id, wherever the face comes back; 0: the place alone tells who
+    is who, and a face away for longer than max_gap_s gets a new id."""
+    landmarker: Literal["onnx", "mediapipe"] = "onnx"
+    """What finds faces and landmarks: our own run of MediaPipe's networks, or the package mediapipe itself."""
+    min_face_px: float = 40.0
+    """Width of the smallest faces that are looked for; larger pictures take longer to search. Of onnx alone."""
     detection_side_px: int = 640
     """Frames with a longer side are shrunk to it before detection."""
     landmark_model: str | None = None
@@ -93,6 +103,8 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         check_range("faces", self.faces, 1, 64)
+        check_range("remember (seconds)", self.remember_s, 0.0, 86_400.0)
+        check_range("smallest face (pixels)", self.min_face_px, 16.0, 4096.0)
         if self.sequence_length is not None:
             check_range("sequence length", self.sequence_length, 1, 32)
         if self.neutral and not self.landmark_model:
@@ -111,8 +123,11 @@ class SourceOptions:
     """Seconds: frames before this time are left out; None begins at the first frame."""
     end: float | None = None
     """Seconds: frames at and after this time are left out; None reads to the last frame."""
-    fps: float = 25.0
-    """Pictures a second, for a folder or glob of pictures alone."""
+    fps: float | None = None
+    """Pictures a second, for a folder or glob of pictures alone, which then is a film; None: 25, where it is one."""
+    sequence: bool = False
+    """Pictures are the frames of a film, whatever their names. Else only a numbered sequence (shot7.png, shot8.png,
+    ...) is, or one that is given fps, start or end; all others are stills, each measured by itself."""
     stream: int | None = None
     """Number of the video stream in its container, as `affect info` counts; None takes the default, largest one."""
     read_ahead: int = 8
@@ -120,9 +135,14 @@ class SourceOptions:
     threads: int | None = None
     """Decoder threads; None leaves FFmpeg's choice."""
 
+    @property
+    def film(self) -> bool:
+        """Whether something was chosen that pictures have as the frames of a film alone."""
+        return self.sequence or any(chosen is not None for chosen in (self.fps, self.start, self.end))
+
     def __post_init__(self) -> None:
         check_range("start (seconds)", self.start or 0.0, 0.0, 1e9)
-        check_range("fps", self.fps, 0.001, 10_000)
+        check_range("fps", 25.0 if self.fps is None else self.fps, 0.001, 10_000)
         check_range("stream", self.stream or 0, 0, 10_000)
         check_range("read-ahead", self.read_ahead, 1, 1000)
         check_range("decoder threads", self.threads or 1, 1, 256)
@@ -146,6 +166,8 @@ class OutputConfig:
     """The picture of the traces."""
     attention: bool = False
     """Where the attention looks: its own picture, and two more fields of the JSON lines and the Parquet table."""
+    report: bool = False
+    """The page with the traces and the video: tracker.report."""
     columns: Literal["affect", "openface", "pyfeat"] = "affect"
     """Whose names the columns bear."""
     blur_faces: bool = False
@@ -268,6 +290,20 @@ class BatchConfig:
 
     def __post_init__(self) -> None:
         check_range("workers", self.workers, 1, 256)
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """How a report is written."""
+
+    video: str | None = None
+    """The video that it shows; None takes the source or the recording that the sheet names, where it is there."""
+    embed: bool = False
+    """The video is put into the report; otherwise the report links to it."""
+    thumbnails: bool = False
+    """The report holds a small picture of each face."""
+    overwrite: bool = False
+    """A report that is there already is replaced."""
 
 
 @dataclass(frozen=True)

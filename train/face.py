@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from nets.anclaf import Anclaf, with_face
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from nets.expressions import EXPRESSIONS
-from nets.runtime import fold_batch_norms
+from nets.onnx.export import export_trained
+from nets.torch_runtime import fold_batch_norms
 from tracker.errors import CheckpointError, DataError
 from train import run
 from train.anclaf import validate
@@ -139,6 +141,7 @@ def train_face(config: FaceConfig, data: Path, rows: Rows, out: Path, command: s
     factors = calibrate(model, held, prepared.template.margin)
     path = out / f"{config.name}.safetensors"
     save(path, model, grown_card(card, model, crop, config, command, prepared, factors), torch.float16)
+    export_trained(path)
     return path
 
 

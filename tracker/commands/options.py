@@ -61,6 +61,19 @@ def filled(config: type[Config], options: dict[str, Any]) -> Config:
     return config(**{name: options.pop(name) for name in names})
 
 
+def face_options(command: Callable) -> Callable:
+    """The options of how faces are found."""
+    faces = setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
+    smallest = setting(
+        TrackerConfig, "min_face_px", "--min-face", metavar="PX", help="Smallest faces looked for, wide."
+    )
+    landmarker = setting(TrackerConfig, "landmarker", "--landmarker", help="What finds faces and their landmarks.")
+    remember = setting(
+        TrackerConfig, "remember_s", "--remember", metavar="S", help="Seconds for which who has gone keeps the id."
+    )
+    return faces(smallest(landmarker(remember(command))))
+
+
 def landmark_options(command: Callable) -> Callable:
     """The options of the second model, which reads landmarks."""
     model = setting(
