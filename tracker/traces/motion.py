@@ -7,10 +7,9 @@ OVER_S = 0.2
 
 
 def steps_over(time: np.ndarray) -> int:
-    """Frames in OVER_S, at least one; 0 where there are too few frames."""
-    if len(time) < 2:
-        return 0
-    return min(len(time) - 1, max(1, round(OVER_S / float(np.median(np.diff(time))))))
+    """Frames in OVER_S, at least one; 0 for a single frame, and for pictures, which have no time."""
+    step = float(np.median(np.diff(time))) if len(time) > 1 else 0.0
+    return min(len(time) - 1, max(1, round(OVER_S / step))) if step > 0 else 0
 
 
 def speed(time: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from tracker.config import SummaryConfig
 from tracker.traces.events import Part, events_of, parts_of
 from tracker.traces.fitness import FRONTAL_DEG, Fitness, fitness, turn_deg
 from tracker.traces.motion import speed
-from tracker.traces.reading import FaceTrace, Trace, find_traces, read_trace
+from tracker.traces.reading import FaceTrace, Trace, find_traces, read_film
 from tracker.traces.reliability import reliability
 from tracker.types import QUADRANTS
 
@@ -44,7 +44,7 @@ def summarise(paths: Iterable[str | Path], config: SummaryConfig) -> list[Summar
     """
     summaries = []
     for file in find_traces(paths):
-        trace = read_trace(file)
+        trace = read_film(file)
         parts = parts_of(trace, events_of(trace, config.events), config.window, config.around)
         faces = trace.faces(config.one_person) or [trace.face(None)]
         summaries += [summary_of(trace, face, part) for face in faces for part in parts]
