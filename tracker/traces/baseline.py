@@ -20,9 +20,11 @@ from tracker.traces.reading import FaceTrace, Trace
 
 CALM_AFFECT = 0.3
 """Units of valence and arousal a second below which an expression stays."""
+STILL_SHARE = 0.5
+"""Of the frames of the stillest stretch: another may be chosen that has so many."""
 CALM_TURN_DEG = 20.0
 """Degrees a second below which a head is still."""
-CALMEST_S = 4.0
+CALMEST_S = 2.0
 """Length of the calmest stretch, which `auto` takes; shorter in a shorter trace."""
 FEWEST = 10
 """Frames that a baseline needs; a picture needs one."""
@@ -60,7 +62,7 @@ def baselines_of(trace: Trace, choice: str | tuple[float, float], one_person: bo
         if isinstance(choice, tuple):
             chosen = still & (face.time >= choice[0]) & (face.time < choice[1])
         elif choice == AUTO:
-            chosen = still & _calmest(face.time, still, unrest)
+            chosen = still & _calmest(face, still, unrest)
         if chosen.sum() >= min(FEWEST, len(face.time)):
             valence, arousal = (float(np.median(face[f"{axis}_smooth"][chosen])) for axis in ("valence", "arousal"))
             first, last = face.time[chosen][[0, -1]].tolist()
@@ -83,15 +85,20 @@ def _stillness(face: FaceTrace) -> tuple[np.ndarray, np.ndarray]:
     return face.good & frontal & (unrest <= 1.0), unrest
 
 
-def _calmest(time: np.ndarray, still: np.ndarray, unrest: np.ndarray) -> np.ndarray:
-    """(T,) bool: the stretch of CALMEST_S with the least unrest of those that are the stillest for the longest."""
+def _calmest(face: FaceTrace, still: np.ndarray, unrest: np.ndarray) -> np.ndarray:
+    """(T,) bool: of the stretches of CALMEST_S that are still nearly all the time the one with the least unrest.
+
+    An expression can rest in a smile: where the model tells how likely a neutral one is, that counts as much.
+    """
+    time = face.time
+    unrest = unrest - np.nan_to_num(face["p_neutral"])
     length = min(CALMEST_S, float(time[-1] - time[0]))
     starts = np.flatnonzero(time <= time[-1] - length + 1e-9)
     ends = np.searchsorted(time, time[starts] + length + 1e-9)
     counts = np.concatenate([[0], np.cumsum(still)])
     sums = np.concatenate([[0.0], np.cumsum(np.where(still, unrest, 0.0))])
     seen = counts[ends] - counts[starts]
-    enough = seen >= 0.9 * seen.max()
+    enough = seen >= max(STILL_SHARE * seen.max(), min(FEWEST, seen.max()))
     average = np.where(enough, (sums[ends] - sums[starts]) / np.maximum(seen, 1), np.inf)
     best = int(np.argmin(average))
     inside = np.zeros(len(time), bool)
