@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -97,6 +98,24 @@ def test_a_turned_video_with_oblong_pixels(tmp_path: Path) -> None:
 def test_an_absurd_shape_of_a_pixel_is_none(tmp_path: Path) -> None:
     path = odd_media.write(tmp_path / "a.mp4", flat([90] * 3), "libx264", "yuv420p", Fraction(100, 1))
     assert read(path)[0][0].image.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("matrix", [10, 11, 12, 13])
+def test_colours_by_a_matrix_that_ffmpeg_cannot_convert(tmp_path: Path, matrix: int) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as output:
+        stream: Any = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.colorspace = matrix
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24").reformat(
+            format="yuv420p"
+        )
+        frame.colorspace, frame.pts = matrix, 0
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    with av.open(str(tmp_path / "a.mkv")) as told:
+        assert told.streams.video[0].codec_context.colorspace == matrix
+    (frame,), _ = read(tmp_path / "a.mkv")
+    assert np.abs(frame.image.astype(int) - 90).max() < 3
 
 
 # EXIF and stills

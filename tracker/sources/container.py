@@ -26,6 +26,13 @@ WIDEST = 8.0
 """A pixel so many times as wide as high (or as high as wide) is an error of the file: it is taken as square."""
 
 
+CONVERTED = (0, 1, 2, 4, 5, 6, 7, 9)
+"""Matrices of colours, by FFmpeg's numbers, that it makes RGB."""
+NO_YCBCR = (8, 14, 15, 16, 17)
+"""Those that it knows and cannot convert (YCgCo, ICtCp, IPT): read by another one they would show wrong colours."""
+UNSPECIFIED, BT2020, BT2020_CONSTANT = 2, 9, 10
+
+
 class ToRgb:
     """Makes decoded pictures (H, W, 3) uint8 RGB with square pixels, turned as the first one's display matrix says.
 
@@ -48,6 +55,8 @@ class ToRgb:
         if width * height > MOST_PIXELS:
             raise SourceError(f"{name_of(self._uri)} cannot be read; {too_large(width, height)}")
         scaling = None if self.pixel_aspect == 1.0 else "BICUBIC"
+        if picture.colorspace not in CONVERTED + NO_YCBCR:  # reserved numbers, which damage and some encoders leave
+            picture.colorspace = BT2020 if picture.colorspace == BT2020_CONSTANT else UNSPECIFIED
         try:
             image = self._reformatter.reformat(picture, width, height, "rgb24", interpolation=scaling).to_ndarray()
             return self.turn.upright(image)
