@@ -75,7 +75,7 @@ def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list
     failed = []
 
     def fail(name: str, error: Exception) -> None:
-        why = f"{name} cannot be read: {error.strerror}" if isinstance(error, OSError) else error
+        why = error if isinstance(error, SourceError) else f"{name} cannot be read: {getattr(error, 'strerror', error)}"
         failed.append(Outcome(name, "failed", one_line(why)))
 
     for pattern in patterns:
