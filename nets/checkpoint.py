@@ -137,6 +137,7 @@ def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
     if path.suffix == own.SUFFIX:
         return _open_own(path)
     tensors, card = read_weights(path)
+    _check_count(path, card, tensors)
     network = _build(path, card)
     try:
         network.load_state_dict(tensors)
@@ -251,6 +252,17 @@ def _open_own(path: Path) -> tuple[nn.Module, ModelCard]:
         command=f"none: {path.name} was brought along",
         sha256=config.sha256,
     )
+
+
+def _check_count(path: Path, card: ModelCard, tensors: dict[str, Tensor]) -> None:
+    """See that there are weights for all that a card describes before memory is taken for it."""
+    if card.kind == own.KIND:
+        return
+    with torch.device("meta"):
+        described = parameter_count(_build(path, card))
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if described > held:
+        raise _other_weights(path, ValueError(f"it has {held:,} numbers for {described:,} parameters"))
 
 
 def _build(path: Path, card: ModelCard) -> nn.Module:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nets.anclaf.combiner import Recurrence, Score
+from nets.bounds import check_config
 from nets.expressions import EXPRESSIONS
 from nets.network import Answer, Network, joint_quadrants
 from nets.onnx.own_card import Classes, OwnCard, Place, read_own
@@ -171,6 +172,7 @@ class OwnConfig:
     score: Score = "linear"
 
     def __post_init__(self) -> None:
+        check_config(self)
         self.own  # noqa: B018
 
     @cached_property
