@@ -32,10 +32,16 @@ def names_model(file: str) -> bool:
 
 def checkpoint_facts(model: str) -> dict[str, Any]:
     """The fields of a model card, by name, and what the checkpoint must lie beside."""
-    from nets.checkpoint import base_of, find
+    from nets.checkpoint import base_of, base_path, find
 
-    facts, base = asdict(model_card(model)), checked(base_of, checked(find, model))
-    return facts | ({"base": base._asdict()} if base else {})
+    path = checked(find, model)
+    facts, base = asdict(model_card(model)), checked(base_of, path)
+    if base is None:
+        return facts
+    if not base_path(path, base).is_file():
+        missing = f"it has only the weights that {base.name} has not, and {base.name}.safetensors is not beside it"
+        click.echo(f"warning: {path} cannot be used: {missing}; copy that too", err=True)
+    return facts | {"base": base._asdict()}
 
 
 def source_facts(uri: str) -> dict[str, Any]:
