@@ -15,7 +15,7 @@ import tracker
 ROOT = Path(__file__).parents[1]
 OURS = ("tracker", "nets", "train", "benchmarks")
 HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "sklearn", "matplotlib", "pyarrow"}
-FOUNDATION = r"tracker\.(types|errors|config)"
+FOUNDATION = r"tracker\.(types|errors|config|addresses)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 OUTLETS = r"tracker\.outlets(\..+)?"
 STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|recurrence|smoothing|kernels|landmark_codes)"

@@ -222,7 +222,7 @@ def test_a_wrong_address_is_one_plain_line(uri: str, text: str) -> None:
     ("scheme", "play", "text"),
     [
         ("tcp", lambda c: c.sendall(b"no video at all" * 9999), "what it sends is no video; check the address"),
-        ("rtsp", answers("RTSP/1.0 401 Unauthorized\nCSeq: 1"), r"a password is needed \(401\); write USER:PASSWORD@"),
+        ("rtsp", answers("RTSP/1.0 401 Unauthorized\nCSeq: 1"), r"a password is needed \(401\); write USER@ before"),
         ("http", answers("HTTP/1.0 403 Forbidden"), r"access is forbidden \(403\); check the user and password"),
     ],
 )

@@ -10,13 +10,15 @@ from urllib.parse import quote
 PASSWORD = "AFFECT_PASSWORD"
 """Environment variable with the password of addresses that name a user and no password."""
 HIDDEN = "..."
-SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):/{2,}", re.IGNORECASE)
+SCHEME = re.compile(r"([a-z][a-z0-9+.:-]*):/{2,}", re.IGNORECASE)
 SLIP = re.compile(r"(https?|rtsps?|rtmp\w*|rtp|udp|tcp|srt|hls|mms\w*|ftps?|sftp):/{0,3}", re.IGNORECASE)
 """An address nevertheless, however many slashes were typed."""
 HOST = re.compile(r"(\[[0-9a-f:.%]*\]|[^\s:/@\[\]]*)(:[0-9]{1,5})?", re.IGNORECASE)
-KEY = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+KEY = re.compile(
+    r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
+)
 """Letters and digits at random: what cameras and services have in a path in place of a password."""
-IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>|]+", re.IGNORECASE)
+IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]*[^\s'\"<>;:,.)\]](\.\.\.)?", re.IGNORECASE)
 ABSOLUTE = "/\\"
 
 
@@ -39,8 +41,8 @@ def shown(uri: str) -> str:
     """
     found = SCHEME.match(uri) or SLIP.match(uri)
     if found is None:
-        return uri
-    scheme = f"{found[1] if found.re is SLIP else found[0].partition(':')[0]}".lower()
+        return uri if "://" not in uri or Path(uri).exists() else HIDDEN
+    scheme = found[1].lower()
     rest = _without_user(uri[found.end() :])
     if rest is None:
         return f"{scheme}://{HIDDEN}"
@@ -94,14 +96,16 @@ def without_home(text: str) -> str:
 
 def _without_user(rest: str) -> str | None:
     """What follows the scheme, without user and password; None where it is not clear where these end."""
+    if "://" in rest:
+        return None
     head, slash, path = rest.partition("/")
     asked = re.split(r"[?#]", head, maxsplit=1)[0]
-    user, at, host = head.rpartition("@")
+    _, at, host = head.rpartition("@")
     if at and not (HOST.fullmatch(asked) and ":" not in asked):
         plain = HOST.fullmatch(re.split(r"[?#\s]", host, maxsplit=1)[0])
         ambiguous = HOST.fullmatch(asked) or "@" in re.split(r"[?#]", path, maxsplit=1)[0]
         return None if ambiguous or not plain else host + slash + path
     before = rest.rpartition("@")[0]
-    if not HOST.fullmatch(asked) or ":" in re.sub(r"^\[[^\]]*\]", "", before) or "://" in rest:
+    if not HOST.fullmatch(asked) or ":" in re.sub(r"^\[[^\]]*\]", "", before):
         return None
     return rest

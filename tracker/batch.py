@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 from tqdm import tqdm
 
+from tracker.addresses import normal, shown
 from tracker.config import OWN, BatchConfig
 from tracker.errors import SourceError, UsageError
 from tracker.faults import one_line
@@ -26,7 +27,7 @@ from tracker.neutral import read_neutral
 from tracker.outputs import STDIN, Job, check_outputs, claim, identity, names_of, release
 from tracker.recording import Recorder, left_alone
 from tracker.sheets import Outcome
-from tracker.sources import expand_sources, root_of, without_password
+from tracker.sources import expand_sources, root_of
 
 Report = Callable[[Outcome], Any]
 """Takes each outcome as it comes."""
@@ -60,7 +61,7 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
     finally:
         for job in jobs:
             release(job)
-    order = {uri: place for place, uri in enumerate(uris)}
+    order = {job.name: place for place, job in enumerate(jobs)}
     return sorted(outcomes, key=lambda outcome: order.get(outcome.uri, -1))
 
 
@@ -78,8 +79,8 @@ def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list
                 if found.setdefault(identity(uri)["path"] or uri, uri) == uri and (root := root_of(pattern)):
                     roots.setdefault(uri, root)
         except (SourceError, OSError) as error:
-            why = error if isinstance(error, SourceError) else f"{pattern} cannot be read: {error.strerror}"
-            failed.append(Outcome(pattern, "failed", one_line(why)))
+            why = error if isinstance(error, SourceError) else f"{shown(pattern)} cannot be read: {error.strerror}"
+            failed.append(Outcome(shown(normal(pattern)), "failed", one_line(why)))
     return list(found.values()), roots, failed
 
 
@@ -101,7 +102,7 @@ def _neutral(uris: Sequence[str], config: BatchConfig) -> np.ndarray | None:
     """(P, 3): everybody's neutral face, read before anything is written. Raises UsageError, SourceError."""
     for uri in uris:
         if config.tracker.neutral == OWN and (uri == STDIN or "://" in uri or Path(uri).is_fifo()):
-            name = "standard input" if uri == STDIN else without_password(uri)
+            name = "standard input" if uri == STDIN else shown(uri)
             raise UsageError(f"--neutral own reads a source twice, and {name} comes once; give a picture or a video")
     return read_neutral(config.model, config.tracker)
 
@@ -167,7 +168,7 @@ def _result(future: Future, job: Job) -> Outcome | None:
     try:
         return future.result()
     except BrokenProcessPool:
-        return Outcome(job.uri, "failed", "a worker process died, perhaps for want of memory; try fewer --workers")
+        return Outcome(job.name, "failed", "a worker process died, perhaps for want of memory; try fewer --workers")
 
 
 class _Worker:

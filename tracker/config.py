@@ -154,6 +154,8 @@ class OutputConfig:
     name: str | None = None
     """How the outputs are called: text with {name}, {parent} (the source's folder), {path} (the folders mirrored below
     the output folder), {model}, {start}, {end}; None is {path}/{name}."""
+    full_paths: bool = False
+    """The sheet tells a source's whole path, the home folder's too, for which it else has ~."""
     source_column: bool = False
     """A last column `source` (in py-feat's names `input`); several sources on standard output always have it."""
 
@@ -201,6 +203,10 @@ class OutletConfig:
     """JSON lines on standard output."""
     ws: str | None = None
     """HOST:PORT of a WebSocket server of ours; :PORT alone is 127.0.0.1."""
+    ws_origins: tuple[str, ...] = ()
+    """Origins (https://example.org) whose pages may connect to the WebSocket server, besides those of this machine."""
+    ws_token: str | None = None
+    """What a client must bring, as ws://HOST:PORT/?token=TOKEN. None: on loopback nothing, elsewhere one made anew."""
     osc: str | None = None
     """HOST:PORT that OSC messages go to, by UDP; :PORT alone is 127.0.0.1."""
     lsl: str | None = None

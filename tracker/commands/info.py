@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tracker.commands.models import checked, model_card
+from tracker.commands.options import password_option
 from tracker.commands.tables import table
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".onnx")
@@ -15,6 +16,7 @@ CHECKPOINT_SUFFIXES = (".safetensors", ".onnx")
 
 @click.command()
 @click.argument("file", metavar="FILE")
+@password_option
 def info(file: str) -> None:
     """Describe a source (size, rate, codec, time base, streams) or a checkpoint (its model card).
 

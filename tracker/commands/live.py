@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import Size, debug_option, filled, landmark_options, setting
+from tracker.commands.options import Size, debug_option, filled, landmark_options, password_option, setting
 from tracker.config import CaptureOptions, LiveConfig, OutletConfig, OutputConfig, SmoothingConfig, TrackerConfig
 from tracker.errors import SinkError
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 @setting(LiveConfig, "picture", "--record-video/--no-record-video", help="Whether recordings hold the video itself.")
 @setting(LiveConfig, "baseline_s", "--baseline", metavar="S", help="Seconds of a relaxed face that key n takes.")
 @setting(OutletConfig, "ws", "--ws", metavar="HOST:PORT", help="Serve JSON messages by WebSocket.")
+@setting(
+    OutletConfig, "ws_origins", "--ws-origin", multiple=True, metavar="URL", help="Pages that may connect; repeatable."
+)
+@setting(OutletConfig, "ws_token", "--ws-token", metavar="TOKEN", help="What clients must bring (/?token=TOKEN).")
 @setting(OutletConfig, "osc", "--osc", metavar="HOST:PORT", help="Send OSC messages there.")
 @setting(OutletConfig, "lsl", "--lsl", metavar="NAME", help="Lab Streaming Layer streams of that name.")
 @setting(OutputConfig, "jsonl", "--jsonl", metavar="F", help="- sends JSON lines to standard output; else recorded.")
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 @setting(OutputConfig, "plot", "--plot", is_flag=True, help="Recordings hold a picture of the traces.")
 @setting(OutputConfig, "attention", "--attention", is_flag=True, help="Recordings tell where the attention looks.")
 @setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
+@setting(OutputConfig, "full_paths", "--full-paths", is_flag=True, help="Sheets name the home folder, not ~.")
 @setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is, in window and recordings.")
 @setting(
     LiveConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors or .onnx file."
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
 @setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
 @setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster.")
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
+@password_option
 @debug_option(expose_value=True)
 def live(source: str, **options: Any) -> None:
     """Track a camera, a stream, or a file at its own pace, in a window.

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 
+from tracker.addresses import shown, without_home
 from tracker.config import LiveConfig
 from tracker.engine import Engine
 from tracker.interrupt import Interrupt
@@ -16,7 +17,6 @@ from tracker.live.window import Window
 from tracker.memory import limit_pools, little_to_search
 from tracker.neutral import neutral_in
 from tracker.outlets import Callback, OutletContext, open_outlets
-from tracker.sources import without_password
 from tracker.sources.live import LiveSource, open_live
 
 __all__ = ["LiveReport", "run_live"]
@@ -36,7 +36,7 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
     check_takes(config)
     limit_pools()
     with ExitStack() as stack:
-        title = f"affect live {without_password(uri)}"
+        title = f"affect live {shown(uri)}"
         window = None if config.headless else stack.enter_context(closing(Window(title)))
         source = stack.enter_context(open_live(uri, config.capture, notices.tell))
         engine = stack.enter_context(Engine(config.model, config.tracker))
@@ -67,7 +67,7 @@ def _attend(live: Live, view: Screen | ProgressLine) -> None:
 def _outlet_context(source: LiveSource, config: LiveConfig, engine: Engine) -> OutletContext:
     card, tracker = engine.runtime.card, config.tracker
     return OutletContext(
-        source=source.info.uri,
+        source=without_home(source.info.uri),
         model=card.name,
         sha256=card.sha256,
         faces=tracker.faces,

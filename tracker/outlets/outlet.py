@@ -150,4 +150,6 @@ def in_words(error: Exception) -> str:
     """One plain line for an error: the operating system's own words, or its kind and text."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.partition(" (")[0].lower()
+    if isinstance(error, UnicodeError):
+        return "that is no name of a host"
     return " ".join(f"{type(error).__name__}: {error}".split())

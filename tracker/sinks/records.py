@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from tracker.addresses import shown
 from tracker.sinks import Columns, Extra, Sink, SinkContext
 from tracker.sinks.files import open_output
 from tracker.types import EXPRESSIONS, QUADRANTS, AffectSample, Face, Told, TrackedFrame
@@ -113,7 +114,7 @@ def extra_columns(extras: Iterable[Extra], readings: Iterable[str] = ()) -> tupl
 
 def columns_behind(context: SinkContext) -> tuple[Column, ...]:
     """The columns that a run has behind COLUMNS: its extras and readings, and at the end the source where wanted."""
-    named = context.source_uri if context.source_column else None
+    named = shown(context.source_uri) if context.source_column else None
     source = () if named is None else (Column("source", "source", pyfeat="input", value=named),)
     return (*extra_columns(context.extras, context.readings), *source)
 

@@ -9,9 +9,10 @@ from threading import Condition, Thread, current_thread
 from types import TracebackType
 from typing import Protocol
 
+from tracker.addresses import normal
 from tracker.config import CaptureOptions
 from tracker.errors import SourceError
-from tracker.sources import LIVE, URLS, without_password
+from tracker.sources import LIVE, URLS
 from tracker.sources.switch import Switch
 from tracker.types import Frame, SourceInfo, SourceReport, Tell
 
@@ -59,8 +60,7 @@ class LiveSource:
     @property
     def info(self) -> SourceInfo:
         """What the source knows of itself before its first frame."""
-        info = self._feed.info
-        return replace(info, uri=without_password(info.uri), time_base="1/1000")
+        return replace(self._feed.info, time_base="1/1000")
 
     @property
     def paused(self) -> bool:
@@ -153,7 +153,7 @@ def open_live(uri: str, options: CaptureOptions | None = None, tell: Tell | None
     where no frame can be had.
     """
     switch = Switch()
-    return LiveSource(_open_feed(str(uri), options or CaptureOptions(), switch, tell or _say_nothing), switch)
+    return LiveSource(_open_feed(normal(str(uri)), options or CaptureOptions(), switch, tell or _say_nothing), switch)
 
 
 def _open_feed(uri: str, options: CaptureOptions, switch: Switch, tell: Tell) -> Feed:

@@ -42,7 +42,7 @@ class StreamFeed:
         self._repaired = self._lost = 0
         self._away_s = 0.0
         self._ended = False
-        self.info = self._describe(uri)
+        self.info = self._describe()
 
     def frames(self) -> Iterator[Frame]:
         """Frames as they come; of a pipe, until it ends, and SourceError where it breaks off."""
@@ -112,11 +112,11 @@ class StreamFeed:
         self._tell(f"{self._name} is back after {away_s:.1f} s")
         return True
 
-    def _describe(self, uri: str) -> SourceInfo:
+    def _describe(self) -> SourceInfo:
         stream, to_rgb = self._connection.stream, ToRgb(self._name, self._connection.stream)
         height, width = to_rgb(self._connection.first.picture).shape[:2]
         return SourceInfo(
-            uri=uri,
+            uri="-" if self._is_pipe else self._name,
             kind="stream",
             width=width,
             height=height,
