@@ -41,7 +41,9 @@ class Frame:
     index: int
     """Counts from 0 over the frames that the source yields."""
     captured: float | None = None
-    """time.monotonic() at capture, seconds; live sources only, for latency figures alone."""
+    """time.monotonic() at capture, of a stream at decoding, seconds; live sources only, for latency figures alone."""
+    events: tuple[str, ...] = ()
+    """What happened to a live source just before it, in words: "stream back after 3.2 s", "picture size 320x180"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +136,14 @@ class TrackedFrame:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a user noted at a moment of a live run."""
+    """What a user noted at a moment of a live run, or what happened to its source."""
 
     time: float
     """Seconds: the time of the newest frame then."""
     index: int
     """That frame's index."""
     name: str
-    """In words: "marker 1", "neutral baseline"."""
+    """In words: "marker 1", "neutral baseline", and those of Frame.events."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,12 +127,15 @@ class LiveSource:
         return frame
 
     def _capture(self) -> None:
-        error, last = None, -math.inf
+        error, last, size = None, -math.inf, None
         try:
             with closing(self._feed):
                 for frame in self._feed.frames():
                     last = max(round(1000 * frame.time), last + 1)
-                    self._put(replace(frame, time=last / 1000))
+                    height, width = frame.image.shape[:2]
+                    changed = (f"picture size {width}x{height}",) if size not in (None, (height, width)) else ()
+                    size = height, width
+                    self._put(replace(frame, time=last / 1000, events=frame.events + changed))
         except BaseException as fault:
             error = fault
         with self._news:
@@ -141,7 +144,9 @@ class LiveSource:
 
     def _put(self, frame: Frame) -> None:
         with self._news:
-            self._dropped += self._newest is not None
+            if self._newest is not None:  # it is dropped, but not what happened before it
+                self._dropped += 1
+                frame = replace(frame, events=self._newest.events + frame.events)
             self._newest = frame
             self._news.notify_all()
 
