@@ -253,7 +253,7 @@ def test_a_long_recording_shows_its_hours(written):
 def test_before_the_first_frame_it_says_what_it_waits_for(written):
     Dashboard().draw(None, STATUS)
     said = [text for text, _ in written]
-    assert "waiting for the first frame of" in said and said.count("camera:0") == 2
+    assert "loading: waiting for the first frame of" in said and said.count("camera:0") == 2
 
 
 def test_the_help_names_every_key(written):

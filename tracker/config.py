@@ -173,6 +173,8 @@ class CaptureOptions:
     """FourCC asked of a camera, such as MJPG; None leaves its choice."""
     backend: Literal["auto", "v4l2", "avfoundation", "msmf", "dshow", "any"] = "auto"
     """OpenCV's way to a camera; auto is the platform's own."""
+    stream: int | None = None
+    """Number of the video stream of a file or stream, as `affect info` counts; None takes the default, largest one."""
     pace: float = 1.0
     """Speed of a file: 1 is its own pace, 2 twice as fast. Its frames keep their times."""
     loop: bool = False
@@ -188,6 +190,7 @@ class CaptureOptions:
         check_range("width (pixels)", self.width or 16, 16, 16384)
         check_range("height (pixels)", self.height or 16, 16, 16384)
         check_range("camera rate (Hz)", self.rate_hz or 1.0, 1.0, 1000.0)
+        check_range("stream", self.stream or 0, 0, 10_000)
         check_range("pace", self.pace, 0.05, 50.0)
         check_range("stall (seconds)", self.stall_s, 0.5, 3600.0)
         check_range("longest wait (seconds)", self.longest_wait_s, 0.1, 3600.0)

@@ -201,11 +201,15 @@ class LiveStatus:
     fps: float
     """Frames tracked a second, over the last seconds; 0 before the first."""
     latency_p50_ms: float
-    """From capture to sample, over the last seconds; NaN before the first."""
+    """From capture (see latency_from) to sample, over the last seconds; NaN before the first."""
     latency_p95_ms: float
     """Likewise."""
     dropped: int
     """Frames that a newer one replaced, since the start."""
+    latency_from: str = "capture"
+    """Where the latency begins: a stream's at "decoding", since nobody tells when its pictures were captured."""
+    loading: str = ""
+    """What is being loaded before the run begins, such as "the model anclaf-face"; empty once it has begun."""
     recorded_s: float | None = None
     """Length of the recording; None where nothing is recorded."""
     baseline: float | None = None

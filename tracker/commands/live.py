@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @setting(CaptureOptions, "rate_hz", "--rate", type=float, metavar="HZ", help="Frames a second asked of a camera.")
 @setting(CaptureOptions, "format", "--format", metavar="FOURCC", help="Pixels asked of a camera, such as MJPG.")
 @setting(CaptureOptions, "backend", "--backend", help="OpenCV's way to a camera.")
+@setting(CaptureOptions, "stream", "--stream", type=int, metavar="N", help="Video stream, as `affect info` counts.")
 @setting(CaptureOptions, "pace", "--pace", type=float, metavar="X", help="Speed of a file: 1 is its own.")
 @setting(CaptureOptions, "loop", "--loop", is_flag=True, help="A file begins again at its end.")
 @setting(CaptureOptions, "transport", "--transport", help="What carries RTSP.")
@@ -95,7 +96,6 @@ def summary(report: "LiveReport") -> str:
     counted = f"{report.frames} frames ({report.with_faces} with faces), {speed.fps:.1f} a second"
     lines = [f"{report.uri}: {counted}, {report.dropped} dropped"]
     if report.frames:
-        lines.append(
-            f"capture to sample: p50 {speed.p50_ms:.1f} ms, p95 {speed.p95_ms:.1f} ms, p99 {speed.p99_ms:.1f} ms"
-        )
+        latency = f"p50 {speed.p50_ms:.1f} ms, p95 {speed.p95_ms:.1f} ms, p99 {speed.p99_ms:.1f} ms"
+        lines.append(f"{report.latency_from} to sample: {latency}")
     return "\n".join([*lines, *map(str, report.takes), *map(str, report.outlets)])

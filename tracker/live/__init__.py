@@ -4,12 +4,13 @@ import signal
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 
 from tracker.addresses import shown, without_home
 from tracker.config import LiveConfig
 from tracker.engine import Engine
 from tracker.interrupt import Interrupt
-from tracker.live.console import ProgressLine, Screen
+from tracker.live.console import ProgressLine, Screen, show_loading
 from tracker.live.notices import Notices
 from tracker.live.run import Live, LiveReport
 from tracker.live.takes import check_takes, live_extras
@@ -38,7 +39,10 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
     with ExitStack() as stack:
         title = f"affect live {shown(uri)}"
         window = None if config.headless else stack.enter_context(closing(Window(title)))
+        loading = partial(show_loading, window, shown(uri), config.model) if window else _say_nothing
+        loading("the source")
         source = stack.enter_context(open_live(uri, config.capture, notices.tell))
+        loading("the model")
         engine = stack.enter_context(Engine(config.model, config.tracker))
         engine.warm_up(source.info.height, source.info.width)
         if engine.codes and config.tracker.neutral:
@@ -50,6 +54,10 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
         live = Live(config, source, engine, outlets, notices)
         _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
     return live.report()
+
+
+def _say_nothing(_: str) -> None:
+    """There is no window."""
 
 
 def _attend(live: Live, view: Screen | ProgressLine) -> None:

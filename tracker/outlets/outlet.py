@@ -77,6 +77,7 @@ class Outlet(ABC):
         self._giving_up = Flag()
         self._sent = self._failed = 0
         self._fault = ""
+        self._has_told = False
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -128,6 +129,13 @@ class Outlet(ABC):
         except Exception as error:
             self._miss(error)
 
+    def _take_back(self, count: int, error: Exception) -> None:
+        """Count as lost what was taken for sent, as is known only now."""
+        count = min(count, self._sent)
+        self._sent -= count
+        self._failed += count
+        self._tell_of(error)
+
     def _end(self, fault: str) -> None:
         self._failed += 1
         self._fault = fault
@@ -136,7 +144,11 @@ class Outlet(ABC):
 
     def _miss(self, error: Exception) -> None:
         self._failed += 1
-        if self._failed == 1:
+        self._tell_of(error)
+
+    def _tell_of(self, error: Exception) -> None:
+        if not self._has_told:
+            self._has_told = True
             self._tell(f"{self.name}: {in_words(error)}; the run goes on, what fails is counted as lost")
 
 

@@ -57,7 +57,7 @@ class Connection:
         self._patience_s = options.stall_s
         self._container = _open(uri, name, options)
         try:
-            self.stream, _ = video_stream(self._container, name)
+            self.stream, _ = video_stream(self._container, name, options.stream)
             self._formats = set(self._container.format.name.split(","))
             self._pictures = self._timed()
             self.first = self._begin(name)
