@@ -20,14 +20,19 @@ ENDED = threading.Event()
 """Never set: what a server that hangs waits for."""
 
 
-def transport_stream(frames: int, size: tuple[int, int] = (64, 48)) -> list[bytes]:
-    """MPEG-TS of so many frames (width, height) at 25 Hz: the bytes of each frame (the header's with the first)."""
+def transport_stream(frames: int, size: tuple[int, int] = (64, 48), still: np.ndarray | None = None) -> list[bytes]:
+    """MPEG-TS of so many frames (width, height) at 25 Hz: the bytes of each frame (the header's with the first).
+
+    A frame is grey, by which it tells its number, or a picture (height, width, 3), always the same.
+    """
     out, pieces = io.BytesIO(), []
     with av.open(out, "w", format="mpegts", options={"flush_packets": "1"}) as container:
         stream = container.add_stream("mpeg2video", rate=RATE_HZ)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = *size, "yuv420p", KEY_FRAMES
+        stream.bit_rate = 4_000_000
         for number in range(frames):
-            picture = av.VideoFrame.from_ndarray(np.full((*size[::-1], 3), STEP * (number % 40), np.uint8), "rgb24")
+            image = np.full((*size[::-1], 3), STEP * (number % 40), np.uint8) if still is None else still
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")
             picture.pts = number
             container.mux(stream.encode(picture))
             pieces.append(out.getvalue())

@@ -84,7 +84,8 @@ class StreamFeed:
                 return
             at = self._timeline.place(stamp, captured)
             if self._switch.on and at is not None:
-                self._start = at if self._start is None else self._start
+                if self._start is None:  # nothing happened in the run before it began
+                    self._start, self._news = at, ()
                 news, self._news = self._news, ()
                 yield Frame(to_rgb(picture), at - self._start, 0, captured, news)
 
