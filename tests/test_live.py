@@ -131,9 +131,6 @@ def live(engine: Engine, sample_clip: Path, tmp_path: Path) -> Iterator[Live]:
 
 
 class FakeWindow:
-    def close(self) -> None:
-        """Nothing is open."""
-
     """Shows nothing; its user presses what a test puts in."""
 
     def __init__(self) -> None:
@@ -143,6 +140,9 @@ class FakeWindow:
 
     def show(self, image: np.ndarray) -> None:
         self.shown.append(image)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def key(self, wait_ms: int) -> str | None:
         time.sleep(wait_ms / 1000)
