@@ -141,7 +141,7 @@ def test_a_picture_of_another_size_is_an_event_of_its_time() -> None:
 def test_what_happened_before_a_dropped_frame_is_told_with_the_next() -> None:
     def frames() -> Iterator[Frame]:
         for k, (side, events) in enumerate([(8, ()), (8, ("stream back after 1.0 s",)), (16, ()), (16, ())]):
-            yield Frame(np.zeros((side, side, 3), np.uint8), k / 25, 0, float(k), events)
+            yield Frame(np.zeros((side, side, 3), np.uint8), k / 25, 0, float(k), events=events)
 
     feed = SimpleNamespace(frames=frames, close=lambda: None, report=lambda: SourceReport(0, 0, (), True))
     source = LiveSource(feed, Switch())

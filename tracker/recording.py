@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from tracker.addresses import shown_in
-from tracker.config import OWN, BatchConfig
+from tracker.config import OWN, BatchConfig, ReportConfig
 from tracker.engine import Engine, track
 from tracker.errors import SinkError
 from tracker.faults import plain_line
@@ -23,9 +24,10 @@ from tracker.interrupt import Interrupt
 from tracker.leases import Held, Lease
 from tracker.neutral import neutral_faces
 from tracker.outputs import STDOUT, SUFFIXES, Job, ensure_claim, is_complete, read_sheet, settings
+from tracker.report import write_report
 from tracker.sheets import Outcome, Tally, outcome_of, sheet_of
 from tracker.sinks import Sink, SinkContext, open_sink, parts_of, write_meta
-from tracker.sinks.files import JOURNAL
+from tracker.sinks.files import JOURNAL, drafts_of
 from tracker.sinks.records import columns_of
 from tracker.sources import Source, open_source
 from tracker.types import SourceInfo, TrackedFrame
@@ -136,6 +138,8 @@ class Recorder:
         paths = [Path(path) for path in job.outputs(self.config.output).values() if path != STDOUT]
         paths += [path.with_suffix(JOURNAL) for path in paths if path.suffix == SUFFIXES["parquet"]]
         leftovers = [part for path in paths for part in parts_of(path)]
+        for draft in [draft for path in (*paths, job.sheet) for draft in drafts_of(path)]:
+            draft.unlink(missing_ok=True)  # of runs that were killed: this one holds the lease
         try:
             if self.config.tracker.neutral == OWN:
                 self._learn_neutral(job)
@@ -144,6 +148,7 @@ class Recorder:
             self._record(job, tally, leases)
             leases[0].give_back()
             write_meta(job.sheet, sheet_of(job, tally, self.config))
+            self._report(job)
         except (KeyboardInterrupt, Exception) as error:
             if self.config.debug and isinstance(error, Exception):
                 print(shown_in(traceback.format_exc()), end="", file=sys.stderr)
@@ -160,6 +165,12 @@ class Recorder:
                 part.unlink()
         files = map(str, job.outputs(self.config.output).values())
         return outcome_of(job, tally, "done" if tally.complete else "truncated", files)
+
+    def _report(self, job: Job) -> None:
+        """Write the report, where wanted, of the table and the sheet."""
+        outputs = job.outputs(self.config.output)
+        if "report" in outputs:
+            write_report(Path(outputs["csv"]), ReportConfig(overwrite=True), Path(outputs["report"]))
 
     def _learn_neutral(self, job: Job) -> None:
         """Read the source once before it is tracked, for the neutral faces in it."""
@@ -184,7 +195,7 @@ class Recorder:
                 tally.report = source.report()
 
     def _fill_sinks(self, job: Job, tally: Tally, source: Source, leases: Sequence[Lease]) -> None:
-        with self._bar(_name(job), source.info) as bar, ExitStack() as stack:
+        with self._bar(_name(job), source.info) as bar, logging_redirect_tqdm(), ExitStack() as stack:
             sinks = self._open_sinks(job, tally, source.info, stack)
             for tracked in track(source, self.engine):
                 self.interrupt.check()
@@ -215,6 +226,7 @@ class Recorder:
         return [
             stack.enter_context(open_sink(kind, path, named if path == STDOUT else context))
             for kind, path in job.outputs(output).items()
+            if kind != "report"
         ]
 
     def _bar(self, name: str, info: SourceInfo) -> tqdm:
@@ -239,7 +251,8 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
     if config.overwrite:
         return None
     name = str(job.folder / job.stem)
-    files = all(path != STDOUT and Path(path).is_file() for path in job.outputs(config.output).values())
+    paths = job.outputs(config.output).values()
+    files = all(path != STDOUT and (Path(path).is_file() or Path(path).is_dir()) for path in paths)
     if is_complete(job, config, models) and (files or config.resume):
         return Outcome(job.name, "skipped", f"{name} is complete; --overwrite tracks it again", name)
     standing = job.standing(config.output)

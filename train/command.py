@@ -293,7 +293,7 @@ def command_of(kind: str, config: str, further: list[str], changes: tuple[str, .
 
 def add_figures(path: Path, figures: dict[str, Any]) -> None:
     """Write what was measured into the card of a checkpoint, beside what is there."""
-    from nets.checkpoint import read_card, write_card
+    from nets.card import read_card, write_card
 
     card = read_card(path)
     write_card(path, replace(card, figures={**card.figures, **figures}))

@@ -2,8 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
 from tracker.addresses import shown, without_home
@@ -19,8 +19,9 @@ from tracker.memory import limit_pools, little_to_search
 from tracker.neutral import neutral_in
 from tracker.outlets import Callback, OutletContext, open_outlets
 from tracker.sources.live import LiveSource, open_live
+from tracker.types import Tell
 
-__all__ = ["LiveReport", "run_live"]
+__all__ = ["Live", "LiveReport", "opened", "run_live"]
 
 ENDING = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
 """Signals that end a run in good order."""
@@ -35,11 +36,31 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
     """
     config, notices = config or LiveConfig(), Notices()
     check_takes(config)
-    limit_pools()
     with ExitStack() as stack:
         title = f"affect live {shown(uri)}"
         window = None if config.headless else stack.enter_context(closing(Window(title)))
-        loading = partial(show_loading, window, shown(uri), config.model) if window else _say_nothing
+        loading = partial(show_loading, window, shown(uri), config.model) if window else None
+        live = stack.enter_context(opened(uri, config, callbacks, notices, loading))
+        _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
+    return live.report()
+
+
+@contextmanager
+def opened(
+    uri: str,
+    config: LiveConfig,
+    callbacks: Sequence[Callback] = (),
+    notices: Notices | None = None,
+    loading: Tell | None = None,
+) -> Iterator[Live]:
+    """A live run that may start, and ends with the block; whoever uses it looks when it is over. Raises AffectError.
+
+    loading is told what is loaded next, such as "the model".
+    """
+    check_takes(config)
+    limit_pools()
+    notices, loading = notices or Notices(), loading or _say_nothing
+    with ExitStack() as stack:
         loading("the source")
         source = stack.enter_context(open_live(uri, config.capture, notices.tell))
         loading("the model")
@@ -51,13 +72,11 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
         outlets = open_outlets(config.outlets, _outlet_context(source, config, engine), callbacks, notices.tell)
         for outlet in outlets:
             stack.callback(outlet.close)
-        live = Live(config, source, engine, outlets, notices)
-        _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
-    return live.report()
+        yield Live(config, source, engine, outlets, notices)
 
 
 def _say_nothing(_: str) -> None:
-    """There is no window."""
+    """Nobody waits for it."""
 
 
 def _attend(live: Live, view: Screen | ProgressLine) -> None:

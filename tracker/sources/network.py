@@ -87,7 +87,7 @@ class StreamFeed:
                 if self._start is None:  # nothing happened in the run before it began
                     self._start, self._news = at, ()
                 news, self._news = self._news, ()
-                yield Frame(to_rgb(picture), at - self._start, 0, captured, news)
+                yield Frame(to_rgb(picture), at - self._start, 0, captured, events=news)
 
     def _open_again(self, cause: str) -> bool:
         """Wait and open until that succeeds; False once it is closed."""
