@@ -27,7 +27,8 @@ TIGHTER = {
     "face_levels": (0, 5),
 }
 """Lowest and highest of settings, by name, whose number costs more than a layer's width does."""
-MAY_BE_ZERO = {"hidden", "quadrant_planes"}
+MAY_BE_ZERO = {"hidden", "face_picture"}
+"""Settings that may say that there is none of what they count."""
 
 
 def check_config(config: Any) -> None:

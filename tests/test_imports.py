@@ -23,7 +23,7 @@ SHARED_WITH_TRAINING = (
     rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.(plots|strips)|engine)"
 )
 WITHOUT_TORCH = (
-    r"nets|nets\.(answer|card|expressions|files|landmark_layers|recurrent|runtime|templates)"
+    r"nets|nets\.(answer|bounds|card|expressions|files|landmark_layers|recurrent|runtime|templates)"
     r"|nets\.onnx(\.(own|own_card|session))?"
 )
 """What the tracker needs of nets, and what that needs."""

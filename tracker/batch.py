@@ -69,7 +69,7 @@ def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list
 
     def fail(uri: str, error: Exception) -> None:
         name = shown(normal(uri))
-        why = f"{name} cannot be read: {error.strerror}" if isinstance(error, OSError) else error
+        why = error if isinstance(error, SourceError) else f"{name} cannot be read: {error.strerror}"
         failed.append(Outcome(name, "failed", one_line(why)))
 
     for pattern in patterns:
