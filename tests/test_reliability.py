@@ -1,6 +1,7 @@
 """The interval of a mean, against series whose true mean and correlation are known."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -23,12 +24,52 @@ def wandering(count: int, length: int, seed: int) -> np.ndarray:
     return values.T
 
 
+def smoothed(count: int, length: int, seed: int) -> np.ndarray:
+    """(count, length): noise after two exponential filters, as smooth as a trace."""
+    rng = np.random.default_rng(seed)
+    share = 1.0 - math.exp(-2.0 / MEMORY)
+    first, second = np.zeros(count), np.zeros(count)
+    values = []
+    for _ in range(length + round(6 * MEMORY)):
+        first += share * (rng.normal(size=count) - first)
+        second += share * (first - second)
+        values.append(second.copy())
+    return np.array(values[-length:]).T
+
+
+def jumping(count: int, length: int, seed: int) -> np.ndarray:
+    """(count, length): -1 or 1, changing at random."""
+    rng = np.random.default_rng(seed)
+    change = rng.random((count, length)) < 0.5 / MEMORY
+    return np.where(rng.random((count, 1)) < 0.5, 1.0, -1.0) * np.where(np.cumsum(change, axis=1) % 2, -1.0, 1.0)
+
+
+def with_gaps(series: np.ndarray) -> np.ndarray:
+    """The series without a sixth of the frames in a row, and without every seventh."""
+    length = series.shape[1]
+    lost = series.copy()
+    lost[:, length // 3 : length // 3 + length // 6] = np.nan
+    lost[:, ::7] = np.nan
+    return lost
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", [wandering, smoothed, jumping])
+@pytest.mark.parametrize(("memories", "least"), [(5, 0.65), (10, 0.79), (20, 0.90), (40, 0.92), (100, 0.93)])
+def test_the_table_of_the_guide(process: Callable[[int, int, int], np.ndarray], memories: int, least: float) -> None:
+    series = process(1000, round(memories * MEMORY), 3)
+    for name, values in (("whole", series), ("with gaps", with_gaps(series))):
+        found = [each for each in map(reliability, values) if math.isfinite(each.low)]
+        held = np.mean([each.low <= 0 <= each.high for each in found])
+        true = series.var() / series.mean(axis=1).var()
+        print(f"{process.__name__}, {name}: {true:.1f} effective samples, {len(found)} intervals, {held:.3f} hold")
+        assert held >= least
+
+
 @pytest.mark.parametrize("gaps", [False, True])
 def test_the_interval_holds_as_often_as_it_says(gaps: bool) -> None:
     series = wandering(400, 480, seed=5)
-    if gaps:
-        series[:, 150:240] = np.nan
-        series[:, ::7] = np.nan
+    series = with_gaps(series) if gaps else series
     found = [reliability(values) for values in series]
     held = np.mean([each.low <= 0 <= each.high for each in found])
     assert 0.91 <= held <= 0.985

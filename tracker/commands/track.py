@@ -40,6 +40,13 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 )
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @landmark_options
+@setting(
+    OutputConfig,
+    "baseline",
+    "--baseline",
+    metavar="A:B|FILE|own|auto",
+    help="Where the face rests, for valence_rel and arousal_rel.",
+)
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
 @face_options
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
@@ -70,9 +77,8 @@ def track(context: click.Context, /, sources: tuple[str, ...], **options: Any) -
     A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Pictures are
     measured each by itself, unless they are numbered (shot7.png, shot8.png), or --sequence or --fps says that they are
     a film. Of each, DIR gets NAME.csv, .jsonl, .parquet, .overlay.mp4, .png, .attention.png and .html as asked for, and
-    NAME.meta.json, which tells
-    how they came about. What else a model tells of a face (a DisVAE the probability of each expression and its code, a
-    --landmark-model its code z_0, z_1, ...) stands in JSON lines and Parquet, not in CSV.
+    NAME.meta.json, which tells how they came about. What else a model tells of a face (a DisVAE the probability of each
+    expression and its code, a --landmark-model its code z_0, z_1, ...) stands in JSON lines and Parquet, not in CSV.
     """
     config = batch_config(options)
     from tracker.batch import run_batch

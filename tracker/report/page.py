@@ -125,7 +125,7 @@ def _page(trace: Trace, video: Path | None, file: Path, config: ReportConfig) ->
 
 
 def _as_address(module: Path) -> str:
-    """A module as a data: address; it imports the others by the names of the import map, as a page has no other files."""
+    """A module as a data: address. It imports the others by their names in the import map: a page has no files."""
     text = RELATIVE_IMPORT.sub(r'\1"report/', module.read_text(encoding="utf-8"))
     return f"data:text/javascript;base64,{b64encode(text.encode()).decode()}"
 

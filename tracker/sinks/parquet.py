@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +153,20 @@ def repair_journal(journal: Path) -> tuple[Path, int]:
 def read_columns(path: Path) -> dict[str, list[Any]]:
     """The columns of a Parquet table by name, None for what is null. Raises ValueError where it is none."""
     return pq.read_table(path).to_pydict()
+
+
+def fill_columns(path: Path, filled: Callable[[Row], Row]) -> None:
+    """Give columns of a Parquet table other values: filled() takes a row and tells these by name. Raises SinkError."""
+    table = pq.read_table(path)
+    flat = [field.name for field in table.schema if not pa.types.is_list(field.type)]
+    made = [filled(row) for row in table.select(flat).to_pylist()]
+    for name in made[0] if made else ():
+        place = table.schema.get_field_index(name)
+        column = pa.array([row[name] for row in made], table.schema.field(place).type)
+        table = table.set_column(place, table.schema.field(place), column)
+    file = PartFile(path)
+    try:
+        pq.write_table(table, pa.PythonFile(file, mode="w"), row_group_size=GROUP_ROWS)
+        file.finish()
+    finally:
+        file.abort()
