@@ -22,7 +22,7 @@ POINT_STEP = 6
 COAST_S = 0.2
 """A lost face is expected to slow down with this time constant."""
 
-SURE, OTHER, HARDLY = 0.7, 0.45, 0.2
+SURE, OTHER, HARDLY = 0.7, 0.45, 0.3
 """Likeness, [-1, 1], from which two faces are one person's wherever they are; below which they are two persons', even
 where the place says that they are one; and below which not even a half-hidden face comes out from behind another.
 docs/identity.md has the figures."""
@@ -34,8 +34,10 @@ HEAD = 0.3
 """Share of its sides by which a head is larger than the face's box, at each side."""
 BEYOND = 0.1
 """Share of its sides by which the face's box may leave the picture without being cut off."""
-NEAR = 1.5
-"""Sides of its box from where a face was hidden to where it may come out."""
+NEAR, BEHIND_S = 2.5, 2.0
+"""Sides of its box from where a face was hidden to where it may come out, and seconds for which it may be hidden."""
+STEADY = 0.4
+"""Cost below which a face that was seen in the frame before goes on, whatever other pairs there could be."""
 LOOK_S, LOOKS = 0.12, 5
 """Seconds between two looks at a face that may be another's, and how many there are at most."""
 VIEW_S, VIEWS, FIRST_VIEWS = 0.5, 6, 2
@@ -117,6 +119,8 @@ class Doubt:
     """A face that may have become another person's without having been lost."""
 
     looks: int = 0
+    refused: bool = False
+    """Whether the newest look said that it is another's."""
     next: float = -math.inf
     """Time of the next look, seconds."""
 
@@ -153,7 +157,7 @@ class FaceAssociator:
         return {track.track_id for track in self._tracks}
 
     def replaced(self, faces: Sequence[Face], image: np.ndarray) -> bool:
-        """Whether every face that goes on where one was is suddenly another picture: a cut that nothing else shows."""
+        """Whether half of the faces that go on where one was are suddenly other pictures: a cut that nothing else shows."""
         if self._identity is None:
             return False
         jumps = []
@@ -165,26 +169,30 @@ class FaceAssociator:
                 if track.time == self._newest and overlap(tuple(track.face.box.tolist()), box) > REACH
             ]
             jumps += [_jumped(track.patch, _patch(image, face)) for track in before]
-        return bool(jumps) and all(jumps)
+        return bool(jumps) and 2 * sum(jumps) >= len(jumps)
 
     def update(
-        self, faces: Sequence[Face], time: float, image: np.ndarray | None = None, cut: bool = False
+        self,
+        faces: Sequence[Face],
+        time: float,
+        image: np.ndarray | None = None,
+        cut: bool = False,
+        anew: bool = False,
     ) -> list[Face]:
         """The faces of the frame image (H, W, 3) uint8 at a later time (s), with ids and sorted by them.
 
-        After a cut places say nothing. `ongoing` then holds the ids of faces that go on without a gap, a cut, or a
+        After a cut places say nothing; anew: all were detected, and none followed from the frame before. `ongoing` then holds the ids of faces that go on without a gap, a cut, or a
         change of place: those whose window and filter go on.
         """
         self._tracks = [track for track in self._tracks if time - track.time <= self._remember]
         alive = self.alive
         self._portraits = {i: portraits for i, portraits in self._portraits.items() if i in alive}
         near = [] if cut else [track for track in self._tracks if time - track.time <= self._max_gap]
-        pairs = assign([self._costs(track, faces, time) for track in near])
-        placed = {column: near[row] for row, column in pairs}
+        placed = self._placed(near, faces, time)
         patches = [None if image is None or self._identity is None else _patch(image, face) for face in faces]
         known = placed
         if image is not None and self._identity is not None:
-            known = self._recognised(faces, placed, near, time, image, patches)
+            known = self._recognised(faces, placed, time, image, patches, anew)
         self.ongoing = {track.track_id for track in near} - {
             track.track_id for column, track in known.items() if placed.get(column) is not track
         }
@@ -197,14 +205,29 @@ class FaceAssociator:
             self._take_portraits(faces, time, image, self._identity)
         return faces
 
+    def _placed(self, near: Sequence[Track], faces: Sequence[Face], time: float) -> dict[int, Track]:
+        """The track of each face by its place."""
+        costs = [self._costs(track, faces, time) for track in near]
+        steady: dict[int, int] = {}
+        for row, track in enumerate(near):
+            column = min(costs[row], key=costs[row].__getitem__, default=None)
+            if column is None or track.time != self._newest or costs[row][column] >= STEADY:
+                continue
+            if costs[row][column] <= min(each.get(column, math.inf) for each in costs):
+                steady[column] = row
+        rest = [row for row in range(len(near)) if row not in steady.values()]
+        left = [{column: cost for column, cost in costs[row].items() if column not in steady} for row in rest]
+        pairs = {column: rest[row] for row, column in assign(left)} | steady
+        return {column: near[row] for column, row in pairs.items()}
+
     def _recognised(
         self,
         faces: Sequence[Face],
         placed: Mapping[int, Track],
-        near: Sequence[Track],
         time: float,
         image: np.ndarray,
         patches: Sequence[np.ndarray | None],
+        anew: bool,
     ) -> Mapping[int, Track]:
         """The track of each face by its place, and by its looks where these are asked."""
         assert self._identity is not None
@@ -215,9 +238,10 @@ class FaceAssociator:
             lost = track.time < self._newest
             vanished = any(_near(other, track.face) for other in absent if other.time == self._newest)
             if lost or vanished or column in poor or _jumped(track.patch, patches[column]):
-                self._doubts[track.track_id] = Doubt()
+                refused = track.track_id in self._doubts and self._doubts[track.track_id].refused
+                self._doubts[track.track_id] = Doubt(refused=refused)
             doubt = self._doubts.get(track.track_id)
-            if doubt and time >= doubt.next and (column not in poor or lost or vanished):
+            if doubt and time >= doubt.next and (column not in poor or lost or vanished or anew):
                 looked_at.append(column)
         if not looked_at:
             return placed
@@ -231,12 +255,13 @@ class FaceAssociator:
             for row, person in enumerate(persons):
                 own = placed.get(column) is person
                 likeness = self._portraits[person.track_id].likeness(description)
-                comes_out = column in poor and person in near and _near(person, faces[column])
+                hidden = _near(person, faces[column]) and time - person.time <= BEHIND_S
+                comes_out = column in poor and hidden
                 if likeness >= (OTHER if own else HARDLY if comes_out else SURE):
                     costs[-1][row] = 1.0 - likeness - OWN * own
-                elif own and (column in poor or math.isnan(likeness)):  # a bad view says nothing
+                elif own and (column in poor or math.isnan(likeness) or not self._refuses(person, anew)):
                     costs[-1][row] = 1.0 - OTHER - OWN
-                if own:
+                if own and not (math.isnan(likeness) and column in poor):
                     self._look(person, likeness, time)
         known = {column: track for column, track in placed.items() if column not in looked_at}
         known |= {looked_at[index]: persons[row] for index, row in assign(costs)}
@@ -247,11 +272,16 @@ class FaceAssociator:
                     self._doubts.pop(-1 if track is None else track.track_id, None)
         return known
 
+    def _refuses(self, person: Track, anew: bool) -> bool:
+        """Whether a face at the person's place that looks like another's is one: landmarks that lag may look so once."""
+        return anew or person.time < self._newest or self._doubts[person.track_id].refused
+
     def _look(self, person: Track, likeness: float, time: float) -> None:
         """Note a look at a face that is where the person was."""
         doubt = self._doubts[person.track_id]
-        doubt.looks, doubt.next = doubt.looks + 1, time + LOOK_S
-        if likeness >= SURE or doubt.looks >= LOOKS:
+        doubt.looks, doubt.refused = doubt.looks + 1, likeness < OTHER
+        doubt.next = time if doubt.refused else time + LOOK_S
+        if not likeness < SURE or doubt.looks >= LOOKS:
             del self._doubts[person.track_id]
 
     def _take_portraits(self, faces: Sequence[Face], time: float, image: np.ndarray, identity: Identity) -> None:
@@ -337,11 +367,12 @@ def _poorly_seen(faces: Sequence[Face], image: np.ndarray) -> set[int]:
     """Indices of the faces that another's head may cover, that the picture's edge cuts off, or that are turned away."""
     heads = [_head(face) for face in faces]
     poor = set()
-    for index, (face, head) in enumerate(zip(faces, heads, strict=True)):
-        x0, y0, x1, y1 = face.box.tolist()
+    for index, face in enumerate(faces):
+        box: Box = tuple(face.box.tolist())
+        x0, y0, x1, y1 = box
         x, y, (height, width) = BEYOND * (x1 - x0), BEYOND * (y1 - y0), image.shape[:2]
         cut_off = x0 < -x or y0 < -y or x1 > width + x or y1 > height + y
-        covered = any(overlap(head, other) > 0 for place, other in enumerate(heads) if place != index)
+        covered = any(overlap(box, other) > 0 for place, other in enumerate(heads) if place != index)
         if cut_off or covered or _askew(face):
             poor.add(index)
     return poor
