@@ -67,7 +67,7 @@ RULES = [
         rf"{FOUNDATION}|tracker\.faces\.(detection|graphs|regions)",
         ("cv2",),
     ),
-    Rule(r"tracker\.faces\.identity", rf"{FOUNDATION}|tracker\.faces\.align", ("onnxruntime", "cv2")),
+    Rule(r"tracker\.faces\.identity", rf"{FOUNDATION}|tracker\.faces\.align", ("onnxruntime",)),
     Rule(r"tracker\.faces\..+", rf"{FOUNDATION}|tracker\.kernels|tracker\.faces\.shape|nets\.templates", ("cv2",)),
     Rule(r"tracker\.cuts", "-", ("cv2",)),
     Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),

@@ -174,7 +174,7 @@ class Engine:
             self._landmarker.reset()
             faces = self._landmarker.detect(frame.image)
         before = self._associator.alive
-        faces = self._associator.update(faces, frame.time, frame.image, cut)
+        faces = self._associator.update(faces, frame.time, frame.image, cut, replaced)
         ongoing = self._associator.ongoing
         cut = cut or (replaced and bool(before) and not any(face.track_id in ongoing for face in faces))
         return Found(frame, faces, self._associator.alive, ongoing, cut)
