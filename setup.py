@@ -51,6 +51,8 @@ setup(
             "scikit-learn>=1.4",
             "joblib>=1.3",
             "psutil>=5.9",
+            "playwright>=1.45",
+            "axe-playwright-python>=0.1.4",
             "ruff==0.17.*",
             "mypy>=1.13",
             "pandas>=2.1,<3",
