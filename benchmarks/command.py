@@ -35,6 +35,7 @@ def bench_options(repeat: int) -> Callable[[Any], Any]:
         setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster."),
         setting(TrackerConfig, "threads", "--threads", type=click.IntRange(1), metavar="N", help="Of the networks."),
         setting(TrackerConfig, "faces", "--faces", metavar="N", help="So many faces, tiled into the picture."),
+        setting(TrackerConfig, "landmarker", "--landmarker", help="What finds faces and their landmarks."),
         setting(TrackerConfig, "landmark_model", "--landmark-model", metavar="NAME|PATH", help="Beside it."),
         setting(BenchConfig, "size", "--size", type=Size(), metavar="WxH", help="Picture scaled to it."),
         click.option("--repeat", default=repeat, show_default=True, metavar="N", help="Rounds."),
@@ -99,6 +100,21 @@ def bench_startup(file: Path | None, **options: Any) -> None:
     from benchmarks.startup import measure
 
     tell(lambda: measure(config), file)
+
+
+@bench.command("landmarks")
+@click.argument("sources", nargs=-1, metavar="[FILE...]")
+@setting(BenchConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a file.")
+@click.option("--repeat", default=6, show_default=True, metavar="N", help="Rounds of the times.")
+@JSON
+def bench_landmarks(sources: tuple[str, ...], model: str, repeat: int, file: Path | None) -> None:
+    """Our run of the face networks beside MediaPipe (extra mediapipe): landmarks, valence, arousal, small faces, time.
+
+    A FILE is a video (default: the sample clip); the first one's face is made small.
+    """
+    from benchmarks.landmarks import measure
+
+    tell(lambda: measure(sources or (BenchConfig().source,), model, repeat), file)
 
 
 @bench.command("training")

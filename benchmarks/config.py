@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.machine import CLIP
 from tracker.config import DEFAULT_MODEL, TrackerConfig, check_range
 
-CHOICES = ("sequence_length", "runtime", "threads", "faces", "landmark_model")
+CHOICES = ("sequence_length", "runtime", "threads", "faces", "landmarker", "landmark_model")
 """Settings of the tracker that a benchmark may choose."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "tests" / "assets" / "sample.mp4"
 """The clip that the figures of the README are measured on."""
-PACKAGES = ("numpy", "torch", "onnxruntime", "mediapipe", "av", "opencv-contrib-python", "numba")
+PACKAGES = ("numpy", "torch", "onnxruntime", "mediapipe", "av", "opencv-python", "numba")
 
 
 def machine() -> dict[str, Any]:

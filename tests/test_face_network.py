@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 
 from nets.anclaf import Anclaf, AnclafConfig, with_face
 from nets.anclaf.face import LEVELS, AreaShrink, FaceEncoder
-from nets.checkpoint import ModelCard, load, save
+from nets.card import ModelCard
+from nets.checkpoint import load, save
 from nets.onnx.encoder import encoder_file
 from nets.onnx.session import OnnxEncoder
-from nets.runtime import fold_batch_norms
 from tracker.cli import main
 from tracker.errors import DataError
 from tracker.faces.align import Template
@@ -164,9 +164,9 @@ def test_affect_is_the_place_of_the_expressions_and_what_the_head_adds() -> None
 
 @pytest.mark.parametrize("picture", [0, 56])
 def test_onnx_runtime_says_the_same(picture: int) -> None:
-    model = fold_batch_norms(grown(picture))
+    model = grown(picture)
     crops = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 1), np.uint8)
-    encoder = OnnxEncoder(encoder_file(model), 1, answers=model.answers)
+    encoder = OnnxEncoder(encoder_file(model), 1)
     expected = model.encode(torch.from_numpy(crops).permute(0, 3, 1, 2))
     for own, other in zip(encoder(crops), expected, strict=True):
         assert np.abs(own - other.detach().numpy()).max() < 1e-4

@@ -17,13 +17,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from nets.anclaf import Anclaf, with_face
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from nets.expressions import EXPRESSIONS
-from nets.runtime import fold_batch_norms
+from nets.onnx.export import export_trained
+from nets.torch_runtime import fold_batch_norms
 from tracker.errors import CheckpointError, DataError
 from train import run
 from train.anclaf import validate
-from train.config import CONFIGS, Configuration, StageOneConfig, Weighted
+from train.config import CONFIGS, THEN, Configuration, StageOneConfig, Weighted
 from train.datasets.ferplus import CENTRES
 from train.distortion import augment, distort
 from train.dlib import face_encoder_weights
@@ -128,8 +130,9 @@ def train_face(config: FaceConfig, data: Path, rows: Rows, out: Path, command: s
     if faces.emotions is None:
         raise DataError(f"{prepared.folder} has no emotions; expected a set with votes or labels, such as ferplus")
     teachers = [open_teacher(name, prepared) for name in config.teachers]
+    command = THEN.join([*(teacher.command for _, teacher in teachers), command])
     out.mkdir(parents=True, exist_ok=True)
-    taught = mean_answer(teachers, faces, prepared.template.margin) if teachers else None
+    taught = mean_answer([model for model, _ in teachers], faces, prepared.template.margin) if teachers else None
     lesson = FaceLesson(single, faces, config, out, taught)
     if not lesson.resume() and config.face_weights:
         lesson.begin_with(Path(config.face_weights))
@@ -138,6 +141,7 @@ def train_face(config: FaceConfig, data: Path, rows: Rows, out: Path, command: s
     factors = calibrate(model, held, prepared.template.margin)
     path = out / f"{config.name}.safetensors"
     save(path, model, grown_card(card, model, crop, config, command, prepared, factors), torch.float16)
+    export_trained(path)
     return path
 
 
@@ -150,13 +154,14 @@ class Taught(NamedTuple):
     """(N, 8): probabilities, as if all were equally common."""
 
 
-def open_teacher(name: str, data: Prepared) -> Anclaf:
-    """A model that names expressions, by name or path; DataError where its crops are not the set's."""
+def open_teacher(name: str, data: Prepared) -> tuple[Anclaf, ModelCard]:
+    """A model by name or path, and its card; CheckpointError where it names no expressions, DataError where its crops
+    are not the set's."""
     model, card = open_anclaf(name)
     check_crops(card.name, card.crop, data)
     if not model.has_expressions:
         raise CheckpointError(f"{card.name} names no expressions; expected a teacher that `affect train face` made")
-    return model
+    return model, card
 
 
 @torch.inference_mode()

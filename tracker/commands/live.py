@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import Size, debug_option, filled, landmark_options, setting
+from tracker.commands.options import Size, debug_option, face_options, filled, landmark_options, setting
 from tracker.config import CaptureOptions, LiveConfig, OutletConfig, OutputConfig, SmoothingConfig, TrackerConfig
 from tracker.errors import SinkError
+from tracker.words import counted
 
 if TYPE_CHECKING:
     from tracker.live import LiveReport
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @landmark_options
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
-@setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
+@face_options
 @setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster.")
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
 @debug_option(expose_value=True)
@@ -86,8 +87,8 @@ def live_config(options: dict[str, Any]) -> LiveConfig:
 def summary(report: "LiveReport") -> str:
     """How the run went: frames, drops and latency; then a line for each recording and receiver."""
     speed = report.speed
-    counted = f"{report.frames} frames ({report.with_faces} with faces), {speed.fps:.1f} a second"
-    lines = [f"{report.uri}: {counted}, {report.dropped} dropped"]
+    frames = f"{counted(report.frames, 'frame')} ({report.with_faces} with faces), {speed.fps:.1f} a second"
+    lines = [f"{report.uri}: {frames}, {report.dropped} dropped"]
     if report.frames:
         lines.append(
             f"capture to sample: p50 {speed.p50_ms:.1f} ms, p95 {speed.p95_ms:.1f} ms, p99 {speed.p99_ms:.1f} ms"

@@ -111,6 +111,11 @@ class CameraFeed:
         )
 
 
+def camera_backends() -> list[str]:
+    """The names of OpenCV's ways to a camera here."""
+    return [cv2.videoio_registry.getBackendName(backend) for backend in cv2.videoio_registry.getCameraBackends()]
+
+
 def _moment(stamp: float, now: float) -> float:
     """The driver's timestamp (V4L2 gives one on the monotonic clock), or now where it cannot be one."""
     return stamp if 0 <= now - stamp <= OLDEST_STAMP_S else now
