@@ -112,7 +112,8 @@ class AffectSample:
     pose: np.ndarray
     """(3,) float32: head rotation about x, y, z in radians (OpenFace's pose_Rx, pose_Ry, pose_Rz)."""
     valence_rel: float = nan
-    """[-2, 2]: valence_smooth less that of the face's neutral baseline; NaN without one (live runs alone have one)."""
+    """[-2, 2]: valence_smooth less that of the face's neutral baseline; NaN without one, and in batch, where the
+    finished tables are filled (tracker.traces.baseline)."""
     arousal_rel: float = nan
     """[-2, 2]: likewise of arousal."""
     expressions: np.ndarray | None = None
