@@ -163,8 +163,8 @@ class MediapipeRegions:
             return []
         theirs = np.array([(p.x * width, p.y * height) for p in found.multi_face_landmarks[0].landmark])
         square = Region(region.x_center * width, region.y_center * height, region.width * width, region.rotation)
-        points, _ = self._ours(cut(image, square, self._ours.side)[None])
-        ours = placed(points[0], square, self._ours.side)
+        points, _ = self._ours(cut(image, square, self._ours.sides[0])[None])
+        ours = placed(points[0], square, self._ours.sides[0])
         return [float(np.linalg.norm(ours[:, :2] - theirs, axis=1).mean())]
 
     def close(self) -> None:

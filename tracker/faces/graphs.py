@@ -15,7 +15,7 @@ INPUT = "pictures"
 
 
 class Graph:
-    """One network: pictures (N, S, S, 3) uint8 RGB in, its two outputs out."""
+    """One network: pictures (N, H, W, 3) uint8 RGB in, its two outputs out."""
 
     def __init__(self, path: Path, outputs: tuple[str, str], threads: int | None = 1) -> None:
         """Opens the file; `outputs` are the names that it must have. Raises CheckpointError where it is not that."""
@@ -34,8 +34,8 @@ class Graph:
         names = tuple(each.name for each in self._session.get_outputs())
         if inputs != [(INPUT, "tensor(uint8)", 4)] or names != outputs:
             raise _unusable(path, f"it is of another kind (its outputs are {', '.join(names)})")
-        self.side: int = self._session.get_inputs()[0].shape[1]
-        """S, pixels."""
+        self.sides: tuple[int, int] = tuple(self._session.get_inputs()[0].shape[1:3])
+        """H and W, pixels; their names where any will do."""
 
     def __call__(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The outputs, in the order of their names."""
