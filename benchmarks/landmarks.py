@@ -1,5 +1,4 @@
-"""Our own run of the face networks beside MediaPipe itself: are the landmarks the same, what do they cost, and how small
-a face is found?"""
+"""Our own run of the face networks beside MediaPipe: the same landmarks? what do they cost? how small a face is found?"""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -90,8 +89,8 @@ def measure(sources: Sequence[str], model: str, repeat: int) -> Report:
             markdown(PARITY_HEAD, [each.cells(source) for source, each in parities.items()]),
             placement_table(places),
             time_table(rounds),
-            f"{repeat} rounds of {len(images)} frames, in turn; the median of each round, then of the rounds. MediaPipe "
-            "works with threads of its own, so processor time is told beside the clock's.",
+            f"{repeat} rounds of {len(images)} frames, in turn; the median of each round, then of the rounds. "
+            "MediaPipe works with threads of its own, so processor time is told beside the clock's.",
         ]
     )
     settings = {"sources": [Path(source).name for source in sources], "model": model, "repeat": repeat}
@@ -124,9 +123,7 @@ def parity(source: str, model: str) -> Parity:
             if own.faces and other.faces:
                 told.closed.append(apart(own.faces[0].landmarks, other.faces[0].landmarks))
                 a, b = own.samples[0], other.samples[0]
-                told.affect.append(
-                    np.array([a.valence_frame - b.valence_frame, a.arousal_frame - b.arousal_frame])
-                )
+                told.affect.append(np.array([a.valence_frame - b.valence_frame, a.arousal_frame - b.arousal_frame]))
     return told
 
 
@@ -226,9 +223,9 @@ def one_round(images: Sequence[np.ndarray], ours_first: bool) -> Round:
     for count in (1, 4):
         height, width = images[0].shape[:2]
         pictures = images if count == 1 else [tiled(image, (2 * width, 2 * height), count) for image in images]
-        timings = [lambda: of_ours(pictures, count), lambda: of_mesh(pictures, count)]
-        ran = {i: timings[i]() for i in ((0, 1) if ours_first else (1, 0))}
-        for name, (clock, processor) in (("detect()", ran[0]), ("MediaPipe's mesh", ran[1])):
+        ways = {"detect()": of_ours, "MediaPipe's mesh": of_mesh}
+        for name in ways if ours_first else reversed(ways):
+            clock, processor = ways[name](pictures, count)
             told |= {f"{count} face, {name}, ms": clock, f"{count} face, {name}, processor ms": processor}
     return told
 
@@ -275,5 +272,7 @@ def time_table(rounds: Sequence[Round]) -> str:
     for count in (1, 4):
         for unit in ("ms", "processor ms"):
             ours, theirs = (middle[f"{count} face, {name}, {unit}"] for name in ("detect()", "MediaPipe's mesh"))
-            rows.append([f"{count} face{'s' * (count > 1)}, {unit}", f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.2f}"])
+            rows.append(
+                [f"{count} face{'s' * (count > 1)}, {unit}", f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.2f}"]
+            )
     return markdown(["a frame", "detect()", "MediaPipe's mesh", "ratio"], rows)

@@ -129,7 +129,9 @@ def test_without_a_lack_no_detector_runs(sample_clip: Path, monkeypatch: pytest.
     looks: list[type] = []
     for detector in (NearDetector, FarDetector):
         find = detector.find
-        monkeypatch.setattr(detector, "find", lambda self, *given, find=find: looks.append(type(self)) or find(self, *given))
+        monkeypatch.setattr(
+            detector, "find", lambda self, *given, find=find: looks.append(type(self)) or find(self, *given)
+        )
     landmarker = FaceLandmarker()
     assert all(landmarker.detect(image) for image in frames(sample_clip, 12))
     assert looks == [NearDetector]
@@ -247,7 +249,9 @@ def test_landmarks_that_are_no_numbers_are_no_face(sample_clip: Path, monkeypatc
     assert len(landmarker.detect(image)) == 1
 
 
-def test_without_mediapipe_its_landmarker_says_what_to_install(monkeypatch: pytest.MonkeyPatch, sample_clip: Path) -> None:
+def test_without_mediapipe_its_landmarker_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, sample_clip: Path
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mediapipe", None)
     monkeypatch.delitem(__import__("sys").modules, "tracker.faces.mediapipe_finder", raising=False)
     done = CliRunner().invoke(main, ["track", str(sample_clip), "--landmarker", "mediapipe", "--end", "0.1"])

@@ -177,7 +177,9 @@ def convert(data: bytes, name: str) -> onnx.ModelProto:
     low, high = (0.0, 1.0) if name.startswith("face_mesh") else (-1.0, 1.0)
     writer.add("Cast", ["pictures"], "levels", to=TensorProto.FLOAT)
     writer.add("Transpose", ["levels"], "planes", perm=[0, 3, 1, 2])
-    writer.add("Mul", ["planes", writer.constant("step", np.float32((high - low) / 255))], "scaled" if low else f"t{picture}")
+    writer.add(
+        "Mul", ["planes", writer.constant("step", np.float32((high - low) / 255))], "scaled" if low else f"t{picture}"
+    )
     if low:
         writer.add("Add", ["scaled", writer.constant("low", np.float32(low))], f"t{picture}")
     padded: dict[int, tuple[int, list[int]]] = {}
@@ -242,7 +244,9 @@ def _write(source: Source, writer: Writer, operator: tflite.Operator, padded: di
         writer.add("Identity", names[:1], output)  # all of it, and the answers as the graph has them already
     elif kind == "MUL":
         factors = source.constants[inputs[1]].astype(np.float32)
-        writer.add("Mul", [names[0], writer.constant(f"{output}_by", factors[:, :2] if factors.ndim == 3 else factors)], output)
+        writer.add(
+            "Mul", [names[0], writer.constant(f"{output}_by", factors[:, :2] if factors.ndim == 3 else factors)], output
+        )
     elif kind == "Landmarks2TransformMatrix":
         _write_placement(writer, names[0], source.custom(operator), output)
     elif kind == "TransformTensorBilinear":
@@ -278,7 +282,11 @@ def _write_convolution(
             for side, stride, size in zip(sides, strides, kernel.shape[2:], strict=True)
         ]
         pads = [n // 2 for n in lacking] + [n - n // 2 for n in lacking]
-    names = [f"t{value}", writer.constant(f"{output}_weights", kernel), writer.constant(f"{output}_bias", source.constants[bias])]
+    names = [
+        f"t{value}",
+        writer.constant(f"{output}_weights", kernel),
+        writer.constant(f"{output}_bias", source.constants[bias]),
+    ]
     attributes = {"group": groups, "strides": strides, "pads": pads, "kernel_shape": list(kernel.shape[2:])}
     fused = options.FusedActivationFunction()
     _activated(writer, fused, lambda to: writer.add("Conv", names, to, **attributes), output)
@@ -304,11 +312,20 @@ def _write_placement(writer: Writer, points: str, options: dict, output: str) ->
 
     def rows(indices: list[int], name: str) -> str:
         """(N, K, 2): x and y of some points."""
-        some = writer.add("Gather", [points, writer.constant(f"{output}_{name}_at", np.array(indices))], f"{output}_{name}_all", axis=1)
-        return writer.add("Gather", [some, writer.constant(f"{output}_{name}_xy", np.array([0, 1]))], f"{output}_{name}", axis=2)
+        some = writer.add(
+            "Gather",
+            [points, writer.constant(f"{output}_{name}_at", np.array(indices))],
+            f"{output}_{name}_all",
+            axis=1,
+        )
+        return writer.add(
+            "Gather", [some, writer.constant(f"{output}_{name}_xy", np.array([0, 1]))], f"{output}_{name}", axis=2
+        )
 
     left, right = rows([options["left_rotation_idx"]], "left"), rows([options["right_rotation_idx"]], "right")
-    along = writer.add("LpNormalization", [writer.add("Sub", [right, left], f"{output}_line")], f"{output}_along", axis=2, p=2)
+    along = writer.add(
+        "LpNormalization", [writer.add("Sub", [right, left], f"{output}_line")], f"{output}_along", axis=2, p=2
+    )
     # the rotation by its rows: along the line, and across it: (x, y) to (-y, x)
     turn = writer.constant(f"{output}_quarter", np.array([[0, 1], [-1, 0]], np.float32))
     across = writer.add("MatMul", [along, turn], f"{output}_across")
@@ -340,8 +357,12 @@ def _write_transformed(writer: Writer, matrix: str, points: str, output: str) ->
 def _parts(writer: Writer, matrix: str, output: str) -> tuple[str, str]:
     """Of a matrix (N, 2, 4) what rows of points are multiplied by (N, 2, 2), and what is added (N, 1, 2)."""
     columns = writer.add("Transpose", [matrix], f"{output}_columns", perm=[0, 2, 1])
-    axes = writer.add("Gather", [columns, writer.constant(f"{output}_axes_at", np.array([0, 1]))], f"{output}_by", axis=1)
-    shift = writer.add("Gather", [columns, writer.constant(f"{output}_shift_at", np.array([3]))], f"{output}_and", axis=1)
+    axes = writer.add(
+        "Gather", [columns, writer.constant(f"{output}_axes_at", np.array([0, 1]))], f"{output}_by", axis=1
+    )
+    shift = writer.add(
+        "Gather", [columns, writer.constant(f"{output}_shift_at", np.array([3]))], f"{output}_and", axis=1
+    )
     return axes, shift
 
 
@@ -349,9 +370,13 @@ def _write_sampling(writer: Writer, names: list[str], side: int, small: int, out
     """(N, C, small, small): the part of a picture (N, C, side, side) that a matrix places; 0 where it leaves it."""
     axes, shift = _parts(writer, names[1], output)
     pixels = np.stack(np.meshgrid(np.arange(small), np.arange(small)), axis=-1).reshape(1, -1, 2) + 0.5
-    grid = writer.add("MatMul", [writer.constant(f"{output}_pixels", pixels.astype(np.float32)), axes], f"{output}_grid")
+    grid = writer.add(
+        "MatMul", [writer.constant(f"{output}_pixels", pixels.astype(np.float32)), axes], f"{output}_grid"
+    )
     corners = writer.add("Add", [grid, shift], f"{output}_corners")
-    to_shares = writer.add("Mul", [corners, writer.constant(f"{output}_unit", np.float32(2 / side))], f"{output}_shares")
+    to_shares = writer.add(
+        "Mul", [corners, writer.constant(f"{output}_unit", np.float32(2 / side))], f"{output}_shares"
+    )
     places = writer.add("Sub", [to_shares, writer.constant(f"{output}_one", np.float32(1))], f"{output}_places")
     # a pixel whose middle lies beyond those at the edge is 0 as a whole: it is sent far away
     edge = writer.constant(f"{output}_edge", np.float32(1 - 1 / side))
@@ -367,7 +392,11 @@ def _write_refined(source: Source, writer: Writer) -> str:
     names = [source.graph.Tensors(i).Name().decode() for i in source.outputs]
     parts = ["mesh_identity", "lips", "left_eye", "right_eye", "left_iris", "right_iris"]
     tensors = [f"t{source.outputs[names.index(f'output_{part}')]}" for part in parts]
-    subsets = [source.custom(each)["subset_idxs"] for each in source.operators if source.name(each) == "Landmarks2TransformMatrix"]
+    subsets = [
+        source.custom(each)["subset_idxs"]
+        for each in source.operators
+        if source.name(each) == "Landmarks2TransformMatrix"
+    ]
     shape = writer.constant("mesh_shape", np.array([0, 468, 3]))
     mesh = writer.add("Reshape", [tensors[0], shape], "mesh")
     flat = writer.add("Gather", [mesh, writer.constant("xy", np.array([0, 1]))], "mesh_xy", axis=2)
@@ -380,7 +409,9 @@ def _write_refined(source: Source, writer: Writer) -> str:
     refined = writer.add("Gather", [every, writer.constant("places", places)], "refined_xy", axis=1)
     depths = [depth]
     for side, subset in (("left", subsets[1]), ("right", subsets[2])):
-        lids = writer.add("Gather", [depth, writer.constant(f"{side}_lids", np.array(subset[:LIDS]))], f"{side}_z", axis=1)
+        lids = writer.add(
+            "Gather", [depth, writer.constant(f"{side}_lids", np.array(subset[:LIDS]))], f"{side}_z", axis=1
+        )
         mean = writer.add("ReduceMean", [lids], f"{side}_mean", axes=[1])
         depths += [mean] * 5
     return writer.add("Concat", [refined, writer.add("Concat", depths, "all_z", axis=1)], "landmarks", axis=2)

@@ -47,7 +47,9 @@ def filled(config: type[Config], options: dict[str, Any]) -> Config:
 def face_options(command: Callable) -> Callable:
     """The options of how faces are found."""
     faces = setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
-    smallest = setting(TrackerConfig, "min_face_px", "--min-face", metavar="PX", help="Smallest faces looked for, wide.")
+    smallest = setting(
+        TrackerConfig, "min_face_px", "--min-face", metavar="PX", help="Smallest faces looked for, wide."
+    )
     landmarker = setting(TrackerConfig, "landmarker", "--landmarker", help="What finds faces and their landmarks.")
     return faces(smallest(landmarker(command)))
 

@@ -92,7 +92,7 @@ def _regions(boxes: np.ndarray, logits: np.ndarray, middles: np.ndarray, scale: 
 
 
 def _merged(rows: np.ndarray, weights: np.ndarray) -> list[list[float]]:
-    """Of rows (N, 8), box and eyes, surest first: one of each face, the weighted mean of all that overlap its surest."""
+    """Of rows (N, 8), box and eyes, surest first: one of each face, the weighted mean of all that overlap its first."""
     faces, left = [], list(range(len(rows)))
     while left:
         best = tuple(rows[left[0], :4])

@@ -23,15 +23,15 @@ BESIDE = 0.1
 MOST = 32_000
 """Pixels of a side that OpenCV's warp can take in."""
 LOOK_EVERY = 3
-"""Frames from one look for small faces to the next, where fewer faces are followed than wanted and the look is short."""
+"""Frames from one look for small faces to the next, where fewer are followed than wanted and the look is short."""
 SEEN_PX = (10.0, 20.0)
 """Width of the smallest faces wanted as the far detector sees them, in one look and in the next: some that it misses in
 one scale it finds in the other."""
 SMALL_PRESENCE = 0.1
 """Of a small face's detection: the mesh decides. Of 240 faces in drawn groups 240 were found so, 236 from 0.2 on."""
 SURE = 6.0
-"""The mesh's logit above which a small face is one: on clips without faces it was below 4, on faces of 40 px above 10 as
-a rule."""
+"""The mesh's logit above which a small face is one: on clips without faces it was below 4, on faces of 40 px above 10
+as a rule."""
 
 
 class Sizes:
