@@ -2,12 +2,13 @@
 
 PYTHONS := $(or $(PYTHON),python3.12 python3.11 python3.10 python3 python)
 VENV    ?= .venv
-# On Linux, PyPI's torch brings CUDA (several GB). For the small CPU build:
-#   make TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+# Training and the tests need PyTorch. On Linux, PyPI's brings CUDA (several GB). For the small CPU build:
+#   make test TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 TORCH   ?= torch==2.13.0
 
-BIN   := $(VENV)/bin
-READY := $(VENV)/.ready
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
+DEVELOP := $(VENV)/.develop
 PIP   := $(BIN)/python -m pip --disable-pip-version-check -qq
 FITS  := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 SAMPLE := tests/assets/sample.mp4
@@ -19,24 +20,24 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 	@echo "PYTHON=... chooses the Python (3.10 to 3.12), VENV=... the environment, TORCH=... what pip installs as PyTorch"
 
-venv: $(READY) ## make the virtual environment with everything in it
+venv: $(DEVELOP) ## make the virtual environment with everything in it
 
 demo: $(READY) ## track the sample clip; leaves the CSV, the overlay video and the picture in out/
 	@$(BIN)/affect track $(SAMPLE) --out out --video --plot --overwrite
 	@echo "Look at out/sample.csv (the trace), out/sample.overlay.mp4 (the video), out/sample.png (the picture)."
 
-test: $(READY) ## run the tests
+test: $(DEVELOP) ## run the tests
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile
 
-test-slow: $(READY) ## run also those that take minutes
+test-slow: $(DEVELOP) ## run also those that take minutes
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "slow or not slow"
 
-lint: $(READY) ## check style and types
+lint: $(DEVELOP) ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: $(READY) ## put the code into its format
+format: $(DEVELOP) ## put the code into its format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -55,10 +56,15 @@ $(BIN)/pip:
 		"apt-get install python3.11 python3.11-venv; or pyenv), or name it: make PYTHON=/path/to/python3.11" >&2; \
 	exit 1
 
-# The stamp is older than setup.py only when what must be installed may have changed.
+# A stamp is older than setup.py only when what must be installed may have changed.
 $(READY): setup.py pyproject.toml | $(BIN)/pip
-	@echo "Installing PyTorch (1 of 2; some minutes the first time)"
+	@echo "Installing affect-tracker and what tracking needs"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(DEVELOP): $(READY)
+	@echo "Installing PyTorch, for training and the tests (1 of 2; some minutes the first time)"
 	@$(PIP) install $(TORCH)
-	@echo "Installing affect-tracker and what it needs (2 of 2)"
-	@$(PIP) install --editable '.[train,test]'
+	@echo "Installing what else training and the tests need (2 of 2)"
+	@$(PIP) install --editable '.[train,parquet,test]'
 	@touch $@

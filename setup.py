@@ -1,4 +1,4 @@
-"""The distribution affect-tracker: packages tracker, nets, train and benchmarks, and the command affect."""
+"""The distribution affect-tracker: packages affect, tracker, nets, train and benchmarks, and the command affect."""
 
 import re
 from pathlib import Path
@@ -16,46 +16,49 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["tracker*", "nets*", "train*", "benchmarks*"]),
+    packages=find_packages(include=["affect*", "tracker*", "nets*", "train*", "benchmarks*"]),
     package_data={
-        "nets": ["weights/*.safetensors", "weights/*.json"],
+        "nets": ["weights/*.safetensors", "weights/*.json", "weights/*.onnx"],
         "train": ["configs/*.json", "configs/*/*.json"],
-        "tracker": ["py.typed", "faces/models/*"],
+        "affect": ["py.typed"],
+        "tracker": ["py.typed", "faces/models/*", "report/browser/*", "report/browser/vendor/*"],
     },
     install_requires=[
         "numpy>=1.26,<3",
         "opencv-python>=4.10,<6",
-        "torch>=2.4",
         "onnxruntime>=1.17,<1.29",  # from 1.29 on it tells its maker of every session
         "av>=17,<19",
         "pillow>=11.3",
         "numba>=0.60",
-        "scipy>=1.11",
         "click>=8.1",
         "tqdm>=4.66",
         "safetensors>=0.4",
         "matplotlib>=3.8",
-        "pyarrow>=15,<26",
         "websockets>=15",
         "python-osc>=1.9",
     ],
     extras_require={
-        "train": ["tensorboard>=2.14,<2.19", "scikit-learn>=1.4", "joblib>=1.3"],
+        "train": ["torch>=2.4", "scipy>=1.11", "scikit-learn>=1.4", "joblib>=1.3", "tensorboard>=2.14,<2.19"],
+        "parquet": ["pyarrow>=15,<26"],
         "synthetic": ["anny>=0.6.2,<0.7", "pyvista>=0.46"],
         "heif": ["pillow-heif>=1.0"],
+        "edf": ["edfio>=0.4"],
         "lsl": ["pylsl>=1.17.6"],
         # the last release that brings its models and reports nothing; Python 3.10 to 3.12, numpy 1
         "mediapipe": ["mediapipe==0.10.21"],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.5",
-            "scikit-learn>=1.4",
-            "joblib>=1.3",
             "psutil>=5.9",
             "ruff==0.17.*",
             "mypy>=1.13",
             "pandas>=2.1,<3",
             "pylsl>=1.17.6",
+            "edfio>=0.4",
+            "pyedflib>=0.1.38",
+            "pympi-ling>=1.70",
+            "praatio>=6",
+            "bids-validator>=1.14",
         ],
     },
     entry_points={"console_scripts": ["affect=tracker.cli:main"]},

@@ -4,19 +4,19 @@ import torch
 
 from benchmarks.stopwatch import Stopwatch
 from nets.anclaf import Anclaf
-from nets.runtime import Runtime
+from nets.torch_runtime import fold_batch_norms, load_network
 
 CALLS = 100
 
 
 @torch.inference_mode()
-def network_times(runtime: Runtime, calls: int = CALLS) -> dict[str, list[float]]:
+def network_times(name: str, calls: int = CALLS) -> dict[str, list[float]]:
     """Milliseconds of Z, Q, C and, where there is one, the face network for one face, called one by one by torch:
     together more than as one program.
 
     Q is that of the head on Z where the model has one, else that of G's decoder and D. Another kind has no such parts.
     """
-    model, watch = runtime._model, Stopwatch()
+    model, watch = fold_batch_norms(load_network(name)[0]), Stopwatch()
     if not isinstance(model, Anclaf):
         return {}
     encoder, quadrant = watch.timed("Z", model.generator.encoder), watch.timed("Q", model.quadrant_logits)

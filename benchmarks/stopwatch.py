@@ -9,7 +9,6 @@ from typing import Any
 from unittest.mock import patch
 
 import tracker.engine
-from nets.runtime import Runtime
 from tracker.engine import Engine
 from tracker.faces.association import FaceAssociator
 from tracker.faces.landmarks import FaceLandmarker
@@ -21,7 +20,7 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
     ("align", tracker.engine, "align"),
     ("pose, quality", tracker.engine, "head_pose"),
     ("pose, quality", tracker.engine, "picture_quality"),
-    ("encode", Runtime, "encode"),
+    ("encode", Engine, "_encode"),
     ("combine, smooth", Engine, "_combine"),
     ("combine, smooth", tracker.engine, "_traces"),
     ("landmark code", LandmarkCodes, "read"),

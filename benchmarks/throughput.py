@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.config import BenchConfig
-from benchmarks.networks import network_times
 from benchmarks.report import PERCENTILES, Report, Round, gone_through, markdown, percentile_rows
 from benchmarks.scene import scene
 from benchmarks.stopwatch import NAMES, STAGES, Stages, Stopwatch, clock_cost_us, clocks
@@ -76,13 +76,22 @@ def measure(config: BenchConfig) -> Report:
     with scene(config) as uri, Engine(config.model, config.tracker) as engine:
         plain_run(uri, engine, WARM_UP)
         passes = [one_pass(uri, engine, plain_first=round % 2 == 0) for round in range(config.repeat)]
-        times = all_times(passes) | network_times(engine.runtime)
+        times = all_times(passes) | _network_times(config.model)
         settings = config.settings() | {"sha256": engine.runtime.card.sha256[:12], "runs by": engine.runtime.kind}
     rounds = gone_through([each.figures() for each in passes])
     stages = markdown(["ms a frame", *(f"p{p}" for p in PERCENTILES)], percentile_rows(times))
     text = "\n\n".join([rate_table(rounds), told(passes), stages])
     found = {"frames": passes[0].plain.frames, "percentiles": PERCENTILES, "stages_ms": percentiles_of(times)}
     return Report("throughput", settings, rounds, text, more_is_better=(PLAIN, SERIAL, GAIN), found=found)
+
+
+def _network_times(model: str) -> dict[str, list[float]]:
+    """Those of the parts by torch; none without it."""
+    if find_spec("torch") is None:
+        return {}
+    from benchmarks.networks import network_times
+
+    return network_times(model)
 
 
 def one_pass(uri: str, engine: Engine, plain_first: bool) -> Pass:

@@ -1,103 +1,45 @@
-"""Checkpoints: NAME.safetensors with the weights and, beside it, its model card NAME.json. No pickle is ever read.
-
-An encoder of the user's own is a FILE.onnx with its own kind of card beside it: see nets.onnx.own.
-
-One may leave out the weights that another beside it has, its base: models that share an encoder ship it once. What
-base it is stands in the metadata of the .safetensors file, so that its SHA-256 still says which weights it has.
-"""
+"""Checkpoints by torch: writes and loads what nets.card describes."""
 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from nets.anclaf import Anclaf, AnclafConfig, parameter_count
+from nets.card import (
+    BASE,
+    Base,
+    CheckpointFault,
+    ModelCard,
+    find,
+    first_line,
+    open_own,
+    other_weights,
+    read_arrays,
+    write_card,
+)
 from nets.disvae import Disvae, DisvaeConfig
 from nets.files import write_whole
 from nets.landmark_vae import LandmarkVae, LandmarkVaeConfig
 from nets.levasa import Levasa, LevasaConfig
 from nets.onnx import own
+from nets.onnx.own_network import OwnNetwork
 from nets.onnx.session import OnnxFault
 
-WEIGHTS = Path(__file__).parent / "weights"
-"""The folder of the models that ship."""
 KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "anclaf": lambda config: Anclaf(AnclafConfig.from_dict(config)),
     "disvae": lambda config: Disvae(DisvaeConfig.from_dict(config)),
     "levasa": lambda config: Levasa(LevasaConfig.from_dict(config)),
     "landmark-vae": lambda config: LandmarkVae(LandmarkVaeConfig.from_dict(config)),
-    own.KIND: lambda config: own.OwnNetwork(own.OwnConfig(**config)),
+    own.KIND: lambda config: OwnNetwork(own.OwnConfig(**config)),
 }
 """What builds a model of each kind from its card's config."""
-
-
-SUFFIXES = (".safetensors", own.SUFFIX)
-
-BASE = "base"
-"""In a file's metadata: the JSON of a Base."""
-
-
-class Base(NamedTuple):
-    """The checkpoint that has the weights which another leaves out."""
-
-    name: str
-    """Of its file, without .safetensors."""
-    sha256: str
-
-
-class CheckpointFault(Exception):
-    """A checkpoint cannot be used; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """All that there is to know of a set of weights."""
-
-    name: str
-    kind: str
-    """A key of KINDS."""
-    config: dict[str, Any]
-    """Shape of the networks."""
-    crop: dict[str, Any]
-    """The alignment's template: size, channels, points."""
-    data: str
-    """What it was trained on."""
-    terms: str
-    """Licence of the weights."""
-    command: str
-    """Makes the same weights again."""
-    sequence_length: int = 1
-    """Frames in the window that it was trained with."""
-    rate_hz: float | None = None
-    """Frame rate of the sequences it was trained on; None for a single-frame model."""
-    training: dict[str, Any] = field(default_factory=dict)
-    """The training's configuration."""
-    figures: dict[str, Any] = field(default_factory=dict)
-    """What was measured, and the command that measures it."""
-    quantised: dict[str, Any] = field(default_factory=dict)
-    """What runs the encoder on whole numbers of eight bits (see nets.onnx.session); empty where it was not measured."""
-    parameters: int = 0
-    sha256: str = ""
-    """Of the .safetensors file, or of the .onnx file."""
-
-    @property
-    def path(self) -> Path:
-        """Where a model of this name lies if it ships."""
-        return WEIGHTS / f"{self.name}.safetensors"
-
-    def brief(self) -> dict[str, str]:
-        """Which weights they are, and their licence; of a recurrence behind an encoder of one's own that one's too."""
-        told = {"name": self.name, "kind": self.kind, "sha256": self.sha256, "terms": self.terms}
-        encoder = self.config.get("sha256", self.sha256)
-        return told if encoder == self.sha256 else {**told, "encoder_sha256": encoder}
 
 
 def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.dtype = torch.float32) -> ModelCard:
@@ -113,19 +55,17 @@ def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.d
 
 
 def save_weights(path: Path | str, tensors: dict[str, Tensor], card: ModelCard, base: Base | None = None) -> ModelCard:
-    """Write tensors as they are, all that there are or what base has not, and the card; returns it with its SHA-256."""
+    """Write tensors as they are, all that there are or what base has not, and the card; returns it with its SHA-256.
+
+    What was exported of earlier weights is no longer the card's.
+    """
     path, metadata = Path(path), {BASE: json.dumps(base._asdict())} if base else None
     payload = save_tensors(tensors, metadata)
-    card = replace(card, sha256=hashlib.sha256(payload).hexdigest())
+    card = replace(card, sha256=hashlib.sha256(payload).hexdigest(), artefact={})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, payload)
     write_card(path, card)
     return card
-
-
-def write_card(path: Path | str, card: ModelCard) -> None:
-    """Write (again) the card beside the checkpoint at path."""
-    write_whole(Path(path).with_suffix(".json"), json.dumps(asdict(card), indent=2) + "\n")
 
 
 def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
@@ -135,122 +75,21 @@ def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
     """
     path = find(model)
     if path.suffix == own.SUFFIX:
-        return _open_own(path)
+        encoder, card = open_own(path)
+        return OwnNetwork(own.OwnConfig(**card.config), path.read_bytes(), encoder).eval(), card
     tensors, card = read_weights(path)
     network = _build(path, card)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise _other_weights(path, error) from error
+        raise other_weights(path, error) from error
     return network.float().eval(), card
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
-    """All weights of a checkpoint as they are stored, its base's among them, and its card. Raises CheckpointFault."""
-    if path.suffix == own.SUFFIX:
-        raise CheckpointFault(
-            f"{path} is an encoder brought along, whose weights are its own; expected a .safetensors file"
-        )
-    card = read_card(path)
-    payload = path.read_bytes()
-    digest = hashlib.sha256(payload).hexdigest()
-    if digest != card.sha256:
-        raise CheckpointFault(
-            f"{path} is truncated or was changed: its SHA-256 is {digest[:12]}…, its card expects {card.sha256[:12]}…; "
-            "fetch it again, or make it again with the card's command"
-        )
-    try:
-        tensors = load_tensors(payload)
-    except SafetensorError as error:
-        raise _other_weights(path, error) from error
-    base = base_of(path)
-    return {**(_weights_of_base(path, base) if base else {}), **tensors}, card
-
-
-def base_of(path: Path) -> Base | None:
-    """What the checkpoint at path must lie beside; None for one that has all its weights. Raises CheckpointFault."""
-    if path.suffix == own.SUFFIX:
-        return None
-    try:
-        with safe_open(path, "pt") as file:
-            told = json.loads((file.metadata() or {}).get(BASE, "null"))
-        return Base(str(told["name"]), str(told["sha256"])) if told else None
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointFault(f"{path} is not a checkpoint: {_first_line(error)}") from error
-
-
-def _weights_of_base(path: Path, base: Base) -> dict[str, Tensor]:
-    beside = path.parent / f"{base.name}.safetensors"
-    if not beside.is_file():
-        raise CheckpointFault(f"{path} has only the weights that {base.name} has not; expected {beside.name} beside it")
-    digest = read_card(beside).sha256
-    if digest != base.sha256 or base_of(beside):
-        raise CheckpointFault(
-            f"{path} has only the weights that {base.name} has not; expected that one whole, with the SHA-256 "
-            f"{base.sha256[:12]}…, got {digest[:12]}…: fetch both again"
-        )
-    return read_weights(beside)[0]
-
-
-def find(model: str | Path) -> Path:
-    """The file of a model that ships, by name, or the path of a .safetensors or .onnx file."""
-    path = Path(model)
-    if path.suffix not in SUFFIXES and path.name == str(model) and not path.exists():
-        path = WEIGHTS / f"{model}.safetensors"
-    if path.is_file() and path.suffix in SUFFIXES:
-        return path
-    if path.is_file():
-        raise CheckpointFault(
-            f"{path} is not a checkpoint; expected a .safetensors or .onnx file with its .json card beside it"
-        )
-    known = ", ".join(card.name for card in list_models()) or "none ships"
-    raise CheckpointFault(
-        f"no model {str(model)!r}; expected a name ({known}) or the path of a .safetensors or .onnx file"
-    )
-
-
-def read_card(path: Path | str) -> ModelCard:
-    """The card beside the checkpoint at path; raises CheckpointFault. That of a FILE.onnx is made of what it says."""
-    if Path(path).suffix == own.SUFFIX:
-        return _open_own(Path(path))[1]
-    beside = Path(path).with_suffix(".json")
-    try:
-        values = {"quantised": {}, **json.loads(beside.read_text(encoding="utf-8"))}
-        return ModelCard(**{f.name: values[f.name] for f in fields(ModelCard)})
-    except FileNotFoundError as error:
-        raise CheckpointFault(f"{path} has no model card; expected {beside.name} beside it") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointFault(f"{beside} is not a model card: {_first_line(error)}") from error
-
-
-def list_models(folder: Path = WEIGHTS) -> list[ModelCard]:
-    """Cards of the checkpoints in a folder, by name."""
-    return [read_card(path) for path in model_files(folder)]
-
-
-def model_files(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, by name; a .onnx file counts where it has a card."""
-    brought = (path for path in folder.glob(f"*{own.SUFFIX}") if path.with_suffix(".json").is_file())
-    return sorted([*folder.glob("*.safetensors"), *brought])
-
-
-def _open_own(path: Path) -> tuple[nn.Module, ModelCard]:
-    """An encoder of the user's own as a model, and its card as a model card."""
-    try:
-        network, card = own.open_own(path)
-    except (OnnxFault, ValueError, OSError) as error:
-        raise CheckpointFault(f"{path} cannot be used: {_first_line(error)}") from error
-    config = network.config
-    return network.eval(), ModelCard(
-        name=card.name,
-        kind=own.KIND,
-        config=config.to_dict(),
-        crop=card.crop,
-        data="not said by its card",
-        terms=card.terms,
-        command=f"none: {path.name} was brought along",
-        sha256=config.sha256,
-    )
+    """As read_arrays, as tensors."""
+    arrays, card = read_arrays(path)
+    return {name: torch.from_numpy(values) for name, values in arrays.items()}, card
 
 
 def _build(path: Path, card: ModelCard) -> nn.Module:
@@ -258,16 +97,10 @@ def _build(path: Path, card: ModelCard) -> nn.Module:
         raise CheckpointFault(f"{path} is a model of kind {card.kind!r}; expected {', '.join(KINDS)}")
     try:
         network = KINDS[card.kind](card.config)
-        return own.with_file(network.config, path.parent) if isinstance(network, own.OwnNetwork) else network
+        if isinstance(network, OwnNetwork):
+            return OwnNetwork(network.config, own.file_of(network.config, path.parent))
+        return network
     except OnnxFault as error:
         raise CheckpointFault(f"{path}: {error}") from error
     except (TypeError, KeyError, ValueError) as error:
-        raise CheckpointFault(f"{path}: the card's config is not one of {card.kind!r}: {_first_line(error)}") from error
-
-
-def _other_weights(path: Path, error: Exception) -> CheckpointFault:
-    return CheckpointFault(f"{path} does not hold the weights that its card describes: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+        raise CheckpointFault(f"{path}: the card's config is not one of {card.kind!r}: {first_line(error)}") from error

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -105,25 +104,6 @@ class LandmarkVae(nn.Module):
         return torch.cat([values, (neutral - self.average).expand(*values.shape[:-1], -1)], dim=-1)
 
 
-class Layer(NamedTuple):
-    """An affine layer as arrays, float32."""
-
-    weight: np.ndarray
-    """(inputs, outputs)."""
-    bias: np.ndarray
-    """(outputs,)."""
-
-
-def mean_layers(model: LandmarkVae) -> tuple[Layer, ...]:
-    """What makes the mean of a code, for what runs it without torch: behind each layer but the last stands an ELU."""
-    hidden = [layer for layer in model.encoder if isinstance(layer, nn.Linear)]
-    return tuple(Layer(_numpy(layer.weight.T), _numpy(layer.bias)) for layer in (*hidden, model.mean))
-
-
 def _layers(widths: tuple[int, ...], dropout: float) -> Iterator[nn.Module]:
     for before, after in pairwise(widths):
         yield from (nn.Linear(before, after), nn.ELU(), nn.Dropout(dropout))
-
-
-def _numpy(values: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(values.detach().cpu().numpy(), np.float32)

@@ -1,11 +1,12 @@
 """What the tracker asks of a network, whatever its kind."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from nets.answer import Answer as Answer
 from nets.expressions import EXPRESSIONS as EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -29,21 +30,6 @@ class Shape(Protocol):
 
     def to_dict(self) -> dict:
         """For a model card: JSON values only."""
-
-
-class Answer(NamedTuple):
-    """What an encoder says of B crops: tensors of a Network, float32 arrays of a Runtime."""
-
-    feature: Any
-    """(B, F)."""
-    quadrant: Any
-    """(B, 4) probabilities of ++, -+, --, +-."""
-    affect: Any
-    """(B, 2): valence and arousal."""
-    expressions: Any = None
-    """(B, 8) probabilities in the order of EXPRESSIONS; None where the model names none."""
-    deviation: Any = None
-    """(B, 2): standard deviation of valence and of arousal, above 0; None where the model tells none."""
 
 
 class Network(nn.Module, ABC):

@@ -1,12 +1,12 @@
 """The weights of a model's recurrent part as arrays, for what runs it without torch."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from nets.anclaf.combiner import Recurrence
+PREFIX = "combiner.recurrence."
+"""Of the names in a checkpoint."""
 
 
 class RecurrentWeights(NamedTuple):
@@ -26,25 +26,20 @@ class RecurrentWeights(NamedTuple):
     """(2,)."""
 
 
-def recurrent_weights(recurrence: Recurrence) -> RecurrentWeights | None:
-    """The weights, float32; None where the attention's score is not linear."""
-    cell, attention = recurrence.cell, recurrence.attention
-    state = 2 * recurrence.hidden if attention else 0
-    score = torch.zeros(0)
-    if attention is not None:
-        if not isinstance(attention.score, nn.Linear):
-            return None
-        score = attention.score.weight[0, state:]
-    inputs, context = cell.weight_ih.split([cell.input_size - state, state], dim=1)
-    return RecurrentWeights(
-        _array(inputs.T),
-        _array(cell.bias_ih + cell.bias_hh),
-        _array(torch.cat([cell.weight_hh, context], dim=1).T),
-        _array(score),
-        _array(recurrence.head.weight.T),
-        _array(recurrence.head.bias),
+def recurrent_weights(arrays: Mapping[str, np.ndarray], prefix: str = PREFIX) -> RecurrentWeights | None:
+    """The recurrence among a checkpoint's weights, float32; None where there is none, or its score is not linear."""
+    own = {name[len(prefix) :]: values.astype(np.float32) for name, values in arrays.items() if name.startswith(prefix)}
+    if not own or any(name.startswith("attention.score.0.") for name in own):
+        return None
+    query = own.get("attention.score.weight", np.zeros((1, 0), np.float32))[0]
+    state = len(query) // 2
+    inputs, context = np.split(own["cell.weight_ih"], [own["cell.weight_ih"].shape[1] - state], axis=1)
+    parts = (
+        inputs.T,
+        own["cell.bias_ih"] + own["cell.bias_hh"],
+        np.concatenate([own["cell.weight_hh"], context], axis=1).T,
+        query[state:],
+        own["head.weight"].T,
+        own["head.bias"],
     )
-
-
-def _array(values: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(values.detach().cpu().float().numpy())
+    return RecurrentWeights(*map(np.ascontiguousarray, parts))

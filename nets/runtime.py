@@ -1,73 +1,90 @@
-"""Runs a trained model: numpy in, numpy out, by torch or by ONNX Runtime."""
+"""Runs a trained model: numpy in, numpy out, by ONNX Runtime where its encoder was exported, else by torch."""
 
 import logging
-import warnings
-from collections.abc import Callable
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from nets.anclaf import Anclaf
-from nets.checkpoint import CheckpointFault, ModelCard, load
-from nets.landmark_vae import LandmarkVae
-from nets.network import Answer, Network
-from nets.onnx.own import OwnEncoder, OwnNetwork
-from nets.onnx.session import OnnxEncoder, OnnxFault, load_encoder
+from nets.answer import Answer
+from nets.card import (
+    ENCODERS,
+    CheckpointFault,
+    ModelCard,
+    checked_bytes,
+    encoder_path,
+    find,
+    open_own,
+    read_arrays,
+    read_card,
+)
+from nets.onnx import own
+from nets.onnx.own import OwnConfig, OwnEncoder
+from nets.onnx.session import OnnxEncoder, OnnxFault
 from nets.recurrent import RecurrentWeights, recurrent_weights
 
 Kind = Literal["auto", "torch", "onnx", "int8"]
-"""onnx and int8 are ONNX Runtime on a CPU: onnx for ANCLaF and for ONNX files of one's own; int8 for ANCLaF alone, on
-whole numbers, where the card has their ranges. auto is the fastest that there is."""
-Net = TypeVar("Net", bound=nn.Module)
+"""onnx and int8 are ONNX Runtime on a CPU, int8 on whole numbers; both need what `affect export` writes. auto is the
+fastest that there is."""
 
 log = logging.getLogger(__name__)
 
 
-class TorchEncoder:
-    """Network.encode for crops (B, S, S, C) uint8."""
+class Runtime(Protocol):
+    """What the tracker asks of a model, whatever runs it; it has no state."""
 
-    name = "torch"
+    card: ModelCard
+    feature_width: int
+    row_width: int
+    """Of what combine() reads of a frame."""
+    recurrent: bool
+    has_expressions: bool
+    has_deviation: bool
+    reading_names: tuple[str, ...]
+    """What the feature's columns are called, where they are worth recording."""
+    sequence_length: int
+    window_rate_hz: float | None
 
-    def __init__(self, model: Network, device: torch.device) -> None:
-        self._device = device
-        self._encode = frozen_encoder(model) if device.type == "cpu" else model.encode
-
-    @torch.inference_mode()
-    def __call__(self, crops: np.ndarray) -> Answer:
-        """Any number of crops at once."""
-        batch = torch.from_numpy(np.ascontiguousarray(crops)).to(self._device).permute(0, 3, 1, 2)
-        return Answer(*(None if part is None else _numpy(part) for part in self._encode(batch.float())))
-
-
-class Runtime:
-    """A model of any kind on a device; it has no state.
-
-    Its encoder runs by torch, ANCLaF's on a CPU by ONNX Runtime too, one of the user's own by ONNX Runtime alone.
-    """
-
-    def __init__(
-        self, model: Network, card: ModelCard, device: str = "cpu", kind: Kind = "torch", threads: int | None = None
-    ) -> None:
-        self.card = card
-        self.device = torch.device(device)
-        self.feature_width = self.row_width = model.config.feature
-        self.recurrent = model.recurrence is not None
-        self.has_expressions, self.has_deviation = model.has_expressions, model.has_deviation
-        self.reading_names = model.reading_names
-        self.sequence_length = card.sequence_length
-        self.window_rate_hz = card.rate_hz
-        self._model = fold_batch_norms(model.eval()).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._encoder = self._choose(kind, threads)
+    @property
+    def device(self) -> Any:
+        """Where it runs; str() of it is torch's name of a device."""
 
     @property
     def kind(self) -> str:
         """What runs the encoder: torch, onnx or int8."""
+
+    def encode(self, crops: np.ndarray) -> Answer:
+        """What the model says of crops (B, S, S, C) uint8, each by itself."""
+
+    def rows(self, features: np.ndarray) -> np.ndarray:
+        """What combine() reads of features (B, F)."""
+
+    def recurrent_weights(self) -> RecurrentWeights | None:
+        """The weights of the recurrence, for what does combine() by itself; None where it cannot be done so."""
+
+    def combine(self, windows: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Windows (B, n, F), valid (B, n) to the newest frame's affect (B, 2) and attention (B, n) or None."""
+
+
+class OnnxRuntime:
+    """An exported model, or an encoder of the user's own, by ONNX Runtime on the CPU; it needs no torch."""
+
+    device = "cpu"
+
+    def __init__(self, card: ModelCard, encoder: OnnxEncoder | OwnEncoder, weights: RecurrentWeights | None) -> None:
+        self.card = card
+        self.feature_width = self.row_width = encoder.feature_width
+        self.recurrent = weights is not None
+        self.has_expressions, self.has_deviation = encoder.has_expressions, encoder.has_deviation
+        self.reading_names: tuple[str, ...] = tuple(card.artefact.get("readings", ()))
+        self.sequence_length = card.sequence_length
+        self.window_rate_hz = card.rate_hz
+        self._encoder, self._weights = encoder, weights
+
+    @property
+    def kind(self) -> str:
+        """What runs the encoder: onnx or int8."""
         return self._encoder.name
 
     def encode(self, crops: np.ndarray) -> Answer:
@@ -75,150 +92,97 @@ class Runtime:
         return self._encoder(crops)
 
     def rows(self, features: np.ndarray) -> np.ndarray:
-        """What combine() reads of features (B, F): themselves."""
+        """What combine() would read of features (B, F): themselves."""
         return features
 
     def recurrent_weights(self) -> RecurrentWeights | None:
-        """The weights with which combine() can be done without torch; None for a model that does not let it."""
-        recurrence = self._model.recurrence
-        return None if recurrence is None else recurrent_weights(recurrence)
+        """The weights of the recurrence; None for a model that answers for each frame alone."""
+        return self._weights
 
-    @torch.inference_mode()
     def combine(self, windows: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Windows (B, n, F) float32, oldest first, and valid (B, n) bool to the newest frame's affect (B, 2).
-
-        The second answer is the attention (B, n), or None for a model without.
-        """
-        rows, mask = torch.from_numpy(windows).to(self.device), torch.from_numpy(valid).to(self.device)
-        affect, attention = self._model.combine(rows, mask)
-        return _numpy(affect), None if attention is None else _numpy(attention)
-
-    def _choose(self, kind: Kind, threads: int | None) -> TorchEncoder | OnnxEncoder | OwnEncoder:
-        """The encoder of a kind; where it is not said the fastest that can be had."""
-        if isinstance(self._model, OwnNetwork):
-            return self._own_encoder(self._model, kind, threads)
-        if kind != "auto":
-            try:
-                return self._encoder_of(kind, threads)
-            except OnnxFault as fault:
-                raise CheckpointFault(f"runtime {kind!r} cannot be used: {fault}; try auto or torch") from fault
-        for faster in self._faster_than_torch():
-            try:
-                return self._encoder_of(faster, threads)
-            except OnnxFault as fault:
-                say_once(f"{fault}; a slower runtime is used in its place")
-        return self._encoder_of("torch", threads)
-
-    def _own_encoder(self, model: OwnNetwork, kind: Kind, threads: int | None) -> OwnEncoder:
-        if kind not in ("auto", "onnx") or self.device.type != "cpu":
-            raise CheckpointFault(
-                f"{self.card.name} is an ONNX file: it runs by onnx on the device cpu, not by {kind} on {self.device}"
-            )
-        try:
-            return model.opened(threads)
-        except OnnxFault as fault:
-            raise CheckpointFault(f"{self.card.name} cannot be used: {fault}") from fault
-
-    def _faster_than_torch(self) -> tuple[Kind, ...]:
-        """The fastest first."""
-        if not isinstance(self._model, Anclaf) or self.device.type != "cpu":
-            return ()
-        return ("int8", "onnx") if self.card.quantised else ("onnx",)
-
-    def _encoder_of(self, kind: Kind, threads: int | None) -> TorchEncoder | OnnxEncoder:
-        if kind == "torch":
-            return TorchEncoder(self._model, self.device)
-        if not isinstance(self._model, Anclaf):
-            raise OnnxFault(f"it runs the kind 'anclaf' alone, and {self.card.name} is of kind {self.card.kind!r}")
-        if self.device.type != "cpu":
-            raise OnnxFault(f"it runs on the device cpu alone, not on {self.device}")
-        if kind == "onnx":
-            return load_encoder(self._model, self.card.sha256, threads)
-        if not self.card.quantised:
-            raise OnnxFault(f"the card of {self.card.name} has no ranges; measure them with affect train quantise")
-        return load_encoder(self._model, self.card.sha256, threads, self.card.quantised)
+        """Not here: it is done with recurrent_weights()."""
+        raise NotImplementedError("an exported model's windows are read with its recurrent_weights()")
 
 
 def load_runtime(model: str | Path, device: str = "cpu", threads: int | None = None, runtime: Kind = "auto") -> Runtime:
-    """A Runtime for a model that ships, by name, or for a path; torch's threads are process-wide.
+    """A runtime for a model that ships, by name, or for a path. torch is loaded where nothing else can run it.
 
-    runtime is what runs the encoder; auto takes the fastest that can be had.
     Raises CheckpointFault for a checkpoint that cannot be used, or a device or a runtime that is not there.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
-    network, card = load_network(model)
+    path = find(model)
+    on_cpu = device == "cpu"
+    if path.suffix == own.SUFFIX:
+        _check_own(path.stem, device, runtime)
+        encoder, card = open_own(path, threads)
+        return OnnxRuntime(card, encoder, None)
+    card = read_card(path)
+    if card.kind == own.KIND:
+        _check_own(card.name, device, runtime)
+        return _behind_own(path, threads)
+    exported = [kind for kind in ENCODERS if kind in card.artefact.get("sha256", {}) and runtime in ("auto", kind)]
+    if on_cpu and exported:
+        return _exported(path, exported[0], threads)
+    if runtime in ENCODERS:
+        raise CheckpointFault(
+            f"runtime {runtime!r} cannot be used: {_why_not(card, runtime, on_cpu)}; try auto or torch"
+        )
     try:
-        return Runtime(network, card, device, runtime, threads)
-    except (RuntimeError, AssertionError) as error:
-        raise CheckpointFault(f"device {device!r} cannot be used: {str(error).splitlines()[0]}; try cpu") from error
+        from nets.torch_runtime import load_torch
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        wanted = "was not exported" if runtime == "auto" and on_cpu else f"is asked to run on {device} by torch"
+        raise CheckpointFault(
+            f"{card.name} {wanted}, and the Python package torch is missing: pip install 'affect-tracker[train]'"
+        ) from error
+    loaded = load_torch(path, device, threads)
+    if runtime == "auto" and on_cpu:
+        say_once(f"{card.name} was not exported and runs by torch; `affect export {path}` makes it faster")
+    return loaded
 
 
-def load_network(model: str | Path) -> tuple[Network, ModelCard]:
-    """A model that tells valence and arousal, and its card; by the name of one that ships, or a path.
+def _exported(path: Path, kind: str, threads: int | None) -> OnnxRuntime:
+    """An exported model, each of whose files is what its card says."""
+    arrays, card = read_arrays(path)
+    file = encoder_path(path, kind)
+    checked_bytes(file, card.artefact["sha256"][kind])
+    weights = recurrent_weights(arrays)
+    try:
+        return OnnxRuntime(card, OnnxEncoder(file, threads, kind), weights)
+    except OnnxFault as fault:
+        raise CheckpointFault(f"{file} cannot be used: {fault}") from fault
 
-    Raises CheckpointFault for a checkpoint that cannot be used, or is not such a model.
-    """
-    network, card = load(model)
-    if isinstance(network, Network) and network.has_affect:
-        return network, card
-    if isinstance(network, LandmarkVae):
-        raise CheckpointFault(f"{card.name} reads landmarks, not pictures; give it by --landmark-model")
-    raise CheckpointFault(
-        f"{card.name} (of kind {card.kind!r}) has no heads of valence and arousal, so it tells neither; expected a "
-        f"model that was trained with them; what this one can do is scored by: affect eval {card.kind}"
-    )
+
+def _behind_own(path: Path, threads: int | None) -> OnnxRuntime:
+    """A recurrence behind an encoder of the user's own."""
+    arrays, card = read_arrays(path)
+    try:
+        config = OwnConfig(**card.config)
+        return OnnxRuntime(
+            card, OwnEncoder(own.file_of(config, path.parent), config.own, threads), recurrent_weights(arrays)
+        )
+    except OnnxFault as fault:
+        raise CheckpointFault(f"{path}: {fault}") from fault
+    except (TypeError, KeyError, ValueError) as error:
+        raise CheckpointFault(f"{path}: the card's config is not one of {card.kind!r}: {error}") from error
+
+
+def _check_own(name: str, device: str, runtime: Kind) -> None:
+    if runtime not in ("auto", "onnx") or device != "cpu":
+        raise CheckpointFault(
+            f"{name} is an ONNX file: it runs by onnx on the device cpu, not by {runtime} on {device}"
+        )
+
+
+def _why_not(card: ModelCard, runtime: str, on_cpu: bool) -> str:
+    if not on_cpu:
+        return "it runs on the device cpu alone"
+    if runtime == "int8" and "onnx" in card.artefact.get("sha256", {}):
+        return f"the card of {card.name} has no ranges; measure them with affect train quantise"
+    return f"{card.name} was not exported; export it with affect export"
 
 
 @cache
 def say_once(line: str) -> None:
     """Warn, once in a process."""
     log.warning(line)
-
-
-def fold_batch_norms(model: Net) -> Net:
-    """A copy in which each batch normalisation is part of the layer before it: the same function, fewer calls."""
-    model = deepcopy(model)
-    for block in [m for m in model.modules() if isinstance(m, nn.Sequential)]:
-        for name, layer, after in zip(list(block._modules), list(block), list(block)[1:], strict=False):
-            if isinstance(after, nn.BatchNorm1d | nn.BatchNorm2d) and (fused := _fused(layer, after)) is not None:
-                block._modules[name] = fused
-                block._modules[_next(block, name)] = nn.Identity()
-    return model
-
-
-def _fused(layer: nn.Module, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module | None:
-    """The layer with the normalisation in it; None for a layer that cannot take it in."""
-    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-        return fuse_conv_bn_eval(layer, norm, isinstance(layer, nn.ConvTranspose2d))
-    return fuse_linear_bn_eval(layer, norm) if isinstance(layer, nn.Linear) else None
-
-
-class _Encoder(nn.Module):
-    def __init__(self, model: Network) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
-        """What encode() gives and no None, which a traced program cannot have."""
-        return tuple(part for part in self.model.encode(crops) if part is not None)
-
-
-@torch.no_grad()
-def frozen_encoder(model: Network) -> Callable[[Tensor], Answer]:
-    """encode() as one traced program for float crops (B, C, S, S): the same values, a fifth less time on a CPU."""
-    config = model.config
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        example = torch.zeros(1, config.channels, config.size, config.size)
-        program = torch.jit.freeze(torch.jit.trace(_Encoder(model).eval(), example, check_trace=False))
-    return lambda crops: Answer(**dict(zip(model.answers, program(crops), strict=True)))
-
-
-def _next(block: nn.Sequential, name: str) -> str:
-    names = list(block._modules)
-    return names[names.index(name) + 1]
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.float().cpu().numpy()

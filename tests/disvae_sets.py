@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from nets.disvae import Code, Disvae, DisvaeConfig
 from tracker.faces.align import Template
 from train.disvae.tasks.config import TasksConfig

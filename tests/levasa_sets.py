@@ -8,7 +8,8 @@ import torch
 from sequence_sets import TEMPLATE, write_set
 from torch import Tensor
 
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from nets.levasa import LEVELS, Heads, Latents, Levasa, LevasaConfig
 from train.datasets import ferplus
 from train.levasa.config import LabelsConfig

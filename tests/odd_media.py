@@ -41,6 +41,33 @@ def corners(width: int = 64, height: int = 48) -> np.ndarray:
     return image
 
 
+BITS = 6
+"""Of the number in a picture: so many columns, between two more that tell whether it is upright."""
+
+
+def numbered(number: int, width: int = 128, height: int = 96) -> np.ndarray:
+    """A picture that tells its number (0 to 63) in black and white blocks, however it was coded or scaled.
+
+    The upper row is white, the number's bits, black; the lower one white, their opposites, white: so no turned or
+    mirrored picture can be read.
+    """
+    bits = [number >> bit & 1 for bit in reversed(range(BITS))]
+    blocks = np.array([[1, *bits, 0], [1, *(1 - bit for bit in bits), 1]])
+    rows, columns = np.arange(height) * 2 // height, np.arange(width) * (BITS + 2) // width
+    return np.repeat((255 * blocks[rows][:, columns])[:, :, None], 3, axis=2).astype(np.uint8)
+
+
+def number_in(picture: np.ndarray) -> int | None:
+    """The number of a picture that `numbered` made; None where it is none, or not upright."""
+    height, width = picture.shape[:2]
+    rows = (np.arange(2) * 2 + 1) * height // 4
+    columns = (np.arange(BITS + 2) * 2 + 1) * width // (2 * (BITS + 2))
+    upper, lower = picture[rows][:, columns].mean(2) > 127
+    if not (upper[0] and not upper[-1] and lower[0] and lower[-1] and (upper[1:-1] != lower[1:-1]).all()):
+        return None
+    return int("".join(str(int(bit)) for bit in upper[1:-1]), 2)
+
+
 def disc(width: int, height: int, aspect: float) -> np.ndarray:
     """A white disc on black, round once each stored pixel is `aspect` times as wide as high."""
     y, x = np.mgrid[:height, :width]
@@ -61,7 +88,7 @@ def write(
     codec: str,
     pix_fmt: str,
     aspect: Fraction | None = None,
-    rate: int = 25,
+    rate: int | Fraction = 25,
     options: dict[str, str] | None = None,
     places: Sequence[int] | None = None,
 ) -> Path:
@@ -74,7 +101,7 @@ def write(
             stream.codec_context.sample_aspect_ratio = aspect
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = places[number] if places else number, Fraction(1, rate)
+            frame.pts, frame.time_base = places[number] if places else number, 1 / Fraction(rate)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return path

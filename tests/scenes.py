@@ -8,11 +8,11 @@ from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig
 from nets.anclaf.combiner import Recurrence
-from nets.checkpoint import ModelCard
+from nets.card import ModelCard
 from nets.disvae import Disvae, DisvaeConfig
 from nets.levasa import Heads, Levasa, LevasaConfig
 from nets.network import Answer, Network, Shape
-from nets.runtime import Runtime
+from nets.torch_runtime import TorchRuntime
 from tracker.faces.align import ANCHORS, Template
 from tracker.types import AffectSample, Face, Frame, TrackedFrame
 
@@ -98,7 +98,9 @@ def card_of(name: str, kind: str, config: Shape, **more: object) -> ModelCard:
     )
 
 
-def small_runtime(recurrence: str = "none", length: int = 8, rate_hz: float | None = 25.0, seed: int = 0) -> Runtime:
+def small_runtime(
+    recurrence: str = "none", length: int = 8, rate_hz: float | None = 25.0, seed: int = 0
+) -> TorchRuntime:
     """ANCLaF networks of a few thousand parameters with random weights, always the same."""
     torch.manual_seed(seed)
     config = AnclafConfig(
@@ -115,7 +117,7 @@ def small_runtime(recurrence: str = "none", length: int = 8, rate_hz: float | No
         hidden=12,
     )
     window = {} if recurrence == "none" else {"sequence_length": length, "rate_hz": rate_hz}
-    return Runtime(Anclaf(config), card_of(f"random-{recurrence}", "anclaf", config, **window))
+    return TorchRuntime(Anclaf(config), card_of(f"random-{recurrence}", "anclaf", config, **window))
 
 
 class Teller(Network):
@@ -146,11 +148,11 @@ class Teller(Network):
         return self.inner.recurrence
 
 
-def teller_runtime(recurrence: str = "none") -> Runtime:
+def teller_runtime(recurrence: str = "none") -> TorchRuntime:
     """As small_runtime(), of a network that tells expressions and deviations too."""
     plain = small_runtime(recurrence)
     torch.manual_seed(1)
-    return Runtime(Teller(AnclafConfig.from_dict(plain.card.config)), plain.card)
+    return TorchRuntime(Teller(AnclafConfig.from_dict(plain.card.config)), plain.card)
 
 
 def small_levasa(heads: Heads = "scalar", channels: int = 1) -> tuple[Levasa, ModelCard]:

@@ -9,7 +9,8 @@ import torch
 
 from nets.anclaf import Anclaf, AnclafConfig
 from nets.anclaf.model import with_recurrence
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from tracker.faces.align import Template
 from train.clips.scripts import KINDS
 from train.prepared import LabelScale, Names, Prepared, create_crops, write_prepared

@@ -133,7 +133,7 @@ def test_the_error_says_which_model_has_attention(
     monkeypatch: pytest.MonkeyPatch, shipped: list[str], told: str
 ) -> None:
     cards = [small_runtime(recurrence).card for recurrence in shipped]
-    monkeypatch.setattr("nets.checkpoint.list_models", lambda: cards)
+    monkeypatch.setattr("nets.card.list_models", lambda: cards)
     with pytest.raises(UsageError, match=told):
         check_attention(cards[0], None)
 

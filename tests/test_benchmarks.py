@@ -17,7 +17,8 @@ from benchmarks import journal, lag, latency, machine, memory, networks, scene, 
 from benchmarks import training as training_benchmark
 from benchmarks.config import BenchConfig
 from nets.anclaf import Anclaf, AnclafConfig, with_recurrence
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from tracker.cli import main
 from tracker.commands.live import live
 from tracker.commands.track import track
@@ -178,11 +179,11 @@ def test_throughput_stages_add_up_and_the_clocks_go_away(config: BenchConfig) ->
     with Engine(config.model, config.tracker) as engine:
         serial = throughput.serial_run(config.source, engine)
         times = throughput.Pass(throughput.Plain(FRAMES, 1.0), serial).times()
-        assert len(networks.network_times(engine.runtime, calls=3)["Q alone, by torch"]) == 3
+        assert len(networks.network_times(config.model, calls=3)["Q alone, by torch"]) == 3
     assert serial.faces == FRAMES and all(len(each) == FRAMES for each in times.values())
     parts = np.sum([times[name] for name in throughput.ORDER], axis=0)
     assert parts == pytest.approx(times[throughput.WHOLE]) and min(times["rest"]) >= 0 and min(times["csv"]) > 0
-    assert detect is throughput.Engine.find and stopwatch.Runtime.encode.__name__ == "encode"
+    assert detect is throughput.Engine.find and throughput.Engine._encode.__name__ == "_encode"
 
 
 def test_stopwatch_adds_up_until_it_is_asked() -> None:

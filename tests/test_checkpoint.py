@@ -11,19 +11,9 @@ import safetensors.torch
 import torch
 from click.testing import CliRunner, Result
 
-from nets import checkpoint
 from nets.anclaf import Anclaf, AnclafConfig, with_recurrence
-from nets.checkpoint import (
-    Base,
-    CheckpointFault,
-    ModelCard,
-    base_of,
-    load,
-    read_card,
-    read_weights,
-    save,
-    save_weights,
-)
+from nets.card import SCHEMA, WEIGHTS, Base, CheckpointFault, ModelCard, base_of, find, list_models, read_card
+from nets.checkpoint import load, read_weights, save, save_weights
 from tracker.cli import main
 from tracker.config import DEFAULT_MODEL
 
@@ -163,7 +153,8 @@ def test_what_base_has_is_left_out_and_comes_back(pair: tuple[Path, Path], tmp_p
     (before, card), (after, shared) = load(whole), load(small)
     assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
     command = "affect train anclaf && affect train share tiny tiny-S-4"
-    assert shared == replace(card, sha256=hashlib.sha256(small.read_bytes()).hexdigest(), command=command)
+    digest = hashlib.sha256(small.read_bytes()).hexdigest()
+    assert shared == replace(card, artefact=shared.artefact, sha256=digest, command=command)
     assert base_of(small) == ("tiny", load(base)[1].sha256) and base_of(whole) is base_of(base) is None
     assert save_weights(tmp_path / "again.safetensors", *read_weights(small)) == replace(card, command=command)
     assert (tmp_path / "again.safetensors").read_bytes() == whole.read_bytes()
@@ -236,11 +227,26 @@ def test_models_that_cannot_share(pair: tuple[Path, Path], tmp_path: Path) -> No
 
 
 def test_listing(tiny: Path) -> None:
-    assert [card.name for card in checkpoint.list_models(tiny.parent)] == ["tiny"]
+    assert [card.name for card in list_models(tiny.parent)] == ["tiny"]
 
 
 def test_what_ships_loads_and_is_small() -> None:
-    sizes = {card.name: card.path.stat().st_size for card in checkpoint.list_models() if load(card.name)}
-    base = checkpoint.base_of(checkpoint.find(DEFAULT_MODEL))
+    sizes = {card.name: card.path.stat().st_size for card in list_models() if load(card.name)}
+    base = base_of(find(DEFAULT_MODEL))
     assert base is not None and sizes[DEFAULT_MODEL] + sizes[base.name] < 12e6
-    assert sum(sizes.values()) < 17e6
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 17e6
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    model = Anclaf(CONFIG)
+    model.combiner.head.bias.data[1] = float("nan")
+    save(tmp_path / "tiny.safetensors", model, CARD)
+    with pytest.raises(CheckpointFault, match=r"tiny\.safetensors holds NaN or infinity among the weights combiner\."):
+        load(tmp_path / "tiny.safetensors")
+
+
+def test_a_card_of_a_newer_schema_is_refused(tiny: Path) -> None:
+    rewrite_card(tiny, schema=SCHEMA + 1)
+    told = rf"tiny\.json is of schema {SCHEMA + 1}, and this release reads {SCHEMA}; update affect-tracker"
+    with pytest.raises(CheckpointFault, match=told):
+        read_card(tiny)

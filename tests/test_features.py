@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from nets.anclaf import Anclaf, AnclafConfig, with_quadrant_head, with_recurrence
-from nets.checkpoint import ModelCard
-from nets.runtime import Runtime
+from nets.card import ModelCard
+from nets.torch_runtime import TorchRuntime
 from tracker.errors import DataError, SinkError
 from tracker.faces.align import Template
 from train import features
@@ -62,8 +62,8 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "BLOCK", 64)
 
 
-def encoder_of(model: Anclaf) -> Runtime:
-    return Runtime(model, ModelCard("m", "anclaf", model.config.to_dict(), {}, "", "", ""))
+def encoder_of(model: Anclaf) -> TorchRuntime:
+    return TorchRuntime(model, ModelCard("m", "anclaf", model.config.to_dict(), {}, "", "", ""))
 
 
 def test_they_are_what_the_tracker_computes(model: Anclaf, data: Prepared, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_second_call_computes_nothing(
     model: Anclaf, data: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = write_features(model, data, tmp_path)
-    monkeypatch.setattr(Runtime, "encode", lambda *_: pytest.fail("it was encoded again"))
+    monkeypatch.setattr(TorchRuntime, "encode", lambda *_: pytest.fail("it was encoded again"))
     again = write_features(with_recurrence(model, "lstm"), data, tmp_path)
     np.testing.assert_array_equal(first.feature, again.feature)
     assert first.key == again.key
@@ -92,15 +92,15 @@ def test_it_goes_on_where_it_stopped(
     model: Anclaf, data: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = write_features(model, data, tmp_path / "straight")
-    encode, calls = Runtime.encode, []
+    encode, calls = TorchRuntime.encode, []
 
-    def stopped(self: Runtime, crops: np.ndarray) -> tuple[np.ndarray, ...]:
+    def stopped(self: TorchRuntime, crops: np.ndarray) -> tuple[np.ndarray, ...]:
         calls.append(len(crops))
         if len(calls) == 4:
             raise KeyboardInterrupt
         return encode(self, crops)
 
-    monkeypatch.setattr(Runtime, "encode", stopped)
+    monkeypatch.setattr(TorchRuntime, "encode", stopped)
     with pytest.raises(KeyboardInterrupt):
         write_features(model, data, tmp_path / "stopped")
     assert json.loads((tmp_path / "stopped" / "progress.json").read_text())["done"] == 192

@@ -13,17 +13,22 @@ import pytest
 import tracker
 
 ROOT = Path(__file__).parents[1]
-OURS = ("tracker", "nets", "train", "benchmarks")
+OURS = ("affect", "tracker", "nets", "train", "benchmarks")
 HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "sklearn", "matplotlib", "pyarrow"}
-FOUNDATION = r"tracker\.(types|errors|config)"
+FOUNDATION = r"tracker\.(types|errors|config|words)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 OUTLETS = r"tracker\.outlets(\..+)?"
-STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|recurrence|smoothing|kernels|landmark_codes)"
+STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(cuts|ring|recurrence|smoothing|kernels|landmark_codes)"
 SHARED_WITH_TRAINING = (
     rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.(plots|strips)|engine)"
 )
+WITHOUT_TORCH = (
+    r"nets|nets\.(answer|card|expressions|files|landmark_layers|recurrent|runtime|templates)"
+    r"|nets\.onnx(\.(own|own_card|session))?"
+)
+"""What the tracker needs of nets, and what that needs."""
 DRAWING = r"tracker\.drawing(\..+)?"
-DESK = r"tracker\.(faults|interrupt|outputs|sheets|neutral|recording|batch)"
+DESK = r"tracker\.(faults|interrupt|outputs|sheets|neutral|recording|batch|workers)"
 """What stands between the command line and the engine: one call of `affect track`, its files and its progress."""
 
 
@@ -46,7 +51,7 @@ RULES = [
     Rule(r"tracker\.sources\.live", rf"{FOUNDATION}|{SOURCES}", late=SOURCES),
     Rule(SOURCES, rf"{FOUNDATION}|{SOURCES}|tracker\.ahead", ("av", "cv2", "PIL", "pillow_heif")),
     Rule(r"tracker\.sinks", rf"{FOUNDATION}|tracker\.sinks\.files", late=rf"{SINKS}|{DRAWING}"),
-    Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow")),
+    Rule(SINKS, rf"{FOUNDATION}|{SINKS}", ("av", "pyarrow", "PIL")),
     Rule(r"tracker\.outlets", rf"{FOUNDATION}|tracker\.outlets\.outlet", late=OUTLETS),
     Rule(OUTLETS, rf"{FOUNDATION}|{OUTLETS}|tracker\.sinks(\.records)?", ("websockets", "pythonosc", "pylsl")),
     Rule(
@@ -62,9 +67,11 @@ RULES = [
         rf"{FOUNDATION}|tracker\.faces\.(detection|graphs|regions)",
         ("cv2",),
     ),
+    Rule(r"tracker\.faces\.identity", rf"{FOUNDATION}|tracker\.faces\.align", ("onnxruntime", "cv2")),
     Rule(r"tracker\.faces\..+", rf"{FOUNDATION}|tracker\.kernels|tracker\.faces\.shape|nets\.templates", ("cv2",)),
+    Rule(r"tracker\.cuts", "-", ("cv2",)),
     Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),
-    Rule(r"tracker\.landmark_codes", rf"{FOUNDATION}|tracker\.(kernels|faces\..+)|nets\..+"),
+    Rule(r"tracker\.landmark_codes", rf"{FOUNDATION}|tracker\.(kernels|faces\..+)|{WITHOUT_TORCH}"),
     Rule(r"tracker\.(smoothing|live\.baseline)", FOUNDATION),
     Rule(r"tracker\.(keys|memory)", "-"),
     Rule(r"tracker\.leases", FOUNDATION),
@@ -76,7 +83,18 @@ RULES = [
         r"tracker\.editing(\..+)?",
         rf"{FOUNDATION}|tracker\.editing\..+|{SOURCES}|tracker\.faces\..+|{DRAWING}|nets\..+",
     ),
-    Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|nets\..+"),
+    Rule(
+        r"tracker\.traces(\..+)?",
+        rf"tracker|{FOUNDATION}|{SINKS}|tracker\.(outputs|traces\..+)",
+        ("edfio",),
+        late=rf"{SINKS}|tracker\.traces\..+",
+    ),
+    Rule(
+        r"tracker\.report(\..+)?",
+        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.(files|records)",
+        ("PIL",),
+    ),
+    Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),
     Rule(
         r"tracker\.live(\..+)?",
         rf"tracker|{FOUNDATION}|{DESK}|{SINKS}|{OUTLETS}|tracker\.(engine|keys|memory|sources|sources\.live|live\..+)"
@@ -85,7 +103,8 @@ RULES = [
     ),
     Rule(
         DESK,
-        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral)",
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)"
+        r"|tracker\.traces\..+",
         ("tqdm",),
     ),
     Rule(r"tracker", "-"),
@@ -96,7 +115,11 @@ RULES = [
         late=r"tracker(\..+)?|nets\..+",
     ),
     Rule(r"tracker\.faces", "-"),
-    Rule(r"nets(\..+)?", r"nets\..+", ("torch", "safetensors", "onnxruntime")),
+    Rule(r"affect", "-"),
+    Rule(r"affect\..+", rf"affect\..+|tracker|{FOUNDATION}|{SOURCES}|{SINKS}|tracker\.(engine|live|outputs)"),
+    Rule(r"nets\.runtime", WITHOUT_TORCH, late=r"nets\.torch_runtime"),
+    Rule(WITHOUT_TORCH, WITHOUT_TORCH, ("safetensors", "onnxruntime")),
+    Rule(r"nets(\..+)?", r"nets\..+", ("torch", "safetensors")),
     Rule(
         r"train\.annotate",
         rf"train\.(annotation_transfer|annotating\.choices)|{FOUNDATION}|tracker\.commands\.options",
@@ -121,6 +144,7 @@ RULES = [
         ("click",),
         late=r"benchmarks(\..+)?",
     ),
+    Rule(r"benchmarks\.throughput", r"benchmarks\..+|tracker(\..+)?", late=r"benchmarks\.networks"),
     Rule(r"benchmarks\.training", rf"benchmarks\.report|{FOUNDATION}|train\..+|nets\..+", ("torch",)),
     Rule(
         r"benchmarks(\..+)?",
@@ -261,7 +285,7 @@ def test_light_imports_load_no_heavy_library(code: str) -> None:
 def test_the_engine_loads_what_it_needs_and_no_more() -> None:
     loaded = loaded_after("from tracker import Engine, track; Engine")
     assert {"onnxruntime", "numba", "cv2"} <= loaded
-    assert not {"mediapipe", "matplotlib", "pyarrow"} & loaded
+    assert not {"torch", "mediapipe", "matplotlib", "pyarrow"} & loaded
 
 
 def test_the_public_names_are_there() -> None:

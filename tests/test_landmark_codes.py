@@ -17,9 +17,11 @@ from landmark_sets import face as drawn_face
 from scenes import WrittenFaces, face_at, scene, small_disvae, two_walkers
 from scenes import shape as mesh_shape
 
-from nets.checkpoint import ModelCard, save
-from nets.landmark_vae import LandmarkVae, LandmarkVaeConfig, mean_layers
-from nets.runtime import Runtime
+from nets.card import ModelCard
+from nets.checkpoint import save
+from nets.landmark_layers import mean_layers
+from nets.landmark_vae import LandmarkVae, LandmarkVaeConfig
+from nets.torch_runtime import TorchRuntime
 from tracker import open_source
 from tracker.cli import main
 from tracker.config import DEFAULT_MODEL, LiveConfig, OutputConfig, TrackerConfig
@@ -93,7 +95,9 @@ def test_the_coder_is_torch(conditional: bool, encoder: tuple[int, ...]) -> None
     model = built(conditional=conditional, encoder=encoder)
     shapes = np.random.default_rng(0).normal(0, 2, (6, 83, 3)).astype(np.float32)
     neutral = shapes[5] if conditional else None
-    coder = LandmarkCoder(mean_layers(model), model.average.numpy())
+    coder = LandmarkCoder(
+        mean_layers({name: values.numpy() for name, values in model.state_dict().items()}), model.average.numpy()
+    )
     ours = np.array([coder.code(shape, coder.beside(neutral)) for shape in shapes])
     theirs = expected_code(shapes, neutral, conditional=conditional, encoder=encoder)
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -221,7 +225,7 @@ class TwoPersons(WrittenFaces):
 
 def walked(model: Path | None, count: int = 60, faces: int = 2) -> tuple[Engine, list[TrackedFrame]]:
     config = TrackerConfig(faces=faces, landmark_model=None if model is None else str(model))
-    with Engine(Runtime(*small_disvae()), config, TwoPersons()) as engine:
+    with Engine(TorchRuntime(*small_disvae()), config, TwoPersons()) as engine:
         return engine, list(track(two_walkers(count), engine))
 
 
@@ -255,7 +259,7 @@ def test_where_one_face_is_followed_there_is_one_person(m1: Path) -> None:
     """A face that was away has another id, and the same neutral face."""
     faces = faces_over_time(24)
     times = [0.1 * index + (2.0 if index >= 12 else 0.0) for index in range(24)]
-    with Engine(Runtime(*small_disvae()), TrackerConfig(landmark_model=str(m1)), Shown(faces)) as engine:
+    with Engine(TorchRuntime(*small_disvae()), TrackerConfig(landmark_model=str(m1)), Shown(faces)) as engine:
         picture = scene(1, 0.0, []).image
         tracked = [engine.step(Frame(picture, time, index))[0] for index, time in enumerate(times)]
         assert {face.track_id for each in tracked for face in each.faces} == {0, 1}
@@ -281,7 +285,7 @@ def test_the_sheet_tells_of_it(m1: Path) -> None:
     engine, _ = walked(m1, 1)
     told = json.loads(json.dumps(engine.meta()))["landmark_model"]
     assert (told["name"], told["kind"], len(told["sha256"])) == ("m1", "landmark-vae", 64)
-    with Engine(Runtime(*small_disvae()), landmarker=WrittenFaces()) as plain:
+    with Engine(TorchRuntime(*small_disvae()), landmarker=WrittenFaces()) as plain:
         assert "landmark_model" not in plain.meta() and plain.codes is None
 
 

@@ -17,7 +17,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.svm import LinearSVC
 
-from nets.checkpoint import find, read_card
+from nets.card import find, read_card
 from tracker.cli import main
 from tracker.config import DEFAULT_MODEL, TrackerConfig
 from tracker.engine import Engine

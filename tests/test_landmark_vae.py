@@ -8,9 +8,10 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from nets.anclaf import parameter_count
-from nets.checkpoint import CheckpointFault, ModelCard, load, save
+from nets.card import CheckpointFault, ModelCard
+from nets.checkpoint import load, save
 from nets.landmark_vae import Code, LandmarkVae, LandmarkVaeConfig
-from nets.runtime import load_network
+from nets.torch_runtime import load_network
 
 SMALL = LandmarkVaeConfig(points=7, latent=4, encoder=(16, 8), decoder=(8, 16))
 CARD = ModelCard("small", "landmark-vae", SMALL.to_dict(), {}, "data", "terms", "command")

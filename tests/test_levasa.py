@@ -10,7 +10,8 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 from nets.anclaf import parameter_count
-from nets.checkpoint import CheckpointFault, ModelCard, load, save
+from nets.card import CheckpointFault, ModelCard
+from nets.checkpoint import load, save
 from nets.levasa import HIGH, LEVELS, Latents, Levasa, LevasaConfig
 from nets.products import TransposedConvolution, cut, joined
 from train.metrics import quadrant_of

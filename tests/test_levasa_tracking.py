@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,11 @@ from sequence_sets import TEMPLATE, write_model, write_split_set
 from torch import nn
 
 from benchmarks.networks import network_times
-from nets.checkpoint import CheckpointFault, save
+from nets.card import CheckpointFault
+from nets.checkpoint import save
 from nets.levasa import Heads
-from nets.runtime import Runtime, fold_batch_norms, load_runtime
+from nets.runtime import load_runtime
+from nets.torch_runtime import TorchRuntime, fold_batch_norms
 from tracker.cli import main
 from tracker.errors import CheckpointError
 from train.evaluate import predict
@@ -57,7 +58,7 @@ def run(*arguments: object) -> Result:
 @pytest.mark.parametrize("heads", HEADS)
 def test_the_runtime_says_what_the_model_says(heads: Heads, crops: np.ndarray) -> None:
     model, card = small_levasa(heads)
-    runtime = Runtime(model, card)
+    runtime = TorchRuntime(model, card)
     with torch.inference_mode():
         expected = model.encode(torch.from_numpy(crops).permute(0, 3, 1, 2))
     for ours, theirs in zip(runtime.encode(crops)[:3], expected[:3], strict=True):
@@ -80,7 +81,7 @@ def test_every_batch_norm_of_the_encoder_is_folded() -> None:
 @pytest.mark.parametrize("heads", HEADS)
 def test_a_quadrant_is_where_the_affect_lies_or_the_joint_of_both_axes(heads: Heads, crops: np.ndarray) -> None:
     model, card = small_levasa(heads)
-    feature, quadrant, affect = Runtime(model, card).encode(crops)[:3]
+    feature, quadrant, affect = TorchRuntime(model, card).encode(crops)[:3]
     np.testing.assert_allclose(quadrant.sum(axis=1), 1, atol=1e-6)
     high = affect >= 0
     if heads == "classes":
@@ -89,18 +90,6 @@ def test_a_quadrant_is_where_the_affect_lies_or_the_joint_of_both_axes(heads: He
     valence, arousal = high.astype(float).T
     expected = [valence * arousal, (1 - valence) * arousal, (1 - valence) * (1 - arousal), valence * (1 - arousal)]
     np.testing.assert_allclose(quadrant, np.stack(expected, axis=1), atol=1e-5)
-
-
-def test_auto_takes_torch_quietly_and_onnx_is_refused(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
-        assert load_runtime(checkpoint(folder)).kind == "torch"
-    assert not caplog.records
-    expected = (
-        r"runtime 'onnx' cannot be used: it runs the kind 'anclaf' alone, and random-levasa-scalar is of kind "
-        r"'levasa'; try auto or torch"
-    )
-    with pytest.raises(CheckpointFault, match=expected):
-        load_runtime(checkpoint(folder), runtime="onnx")
 
 
 def test_a_vanilla_one_is_refused_everywhere(folder: Path, sample_clip: Path, tmp_path: Path) -> None:
@@ -174,5 +163,5 @@ def test_its_features_have_a_key_of_their_own() -> None:
     assert encoder_key(small_levasa("repeat")[0]) != key
 
 
-def test_the_bench_takes_its_parts_apart_for_anclaf_alone() -> None:
-    assert network_times(Runtime(*small_levasa()), calls=1) == {}
+def test_the_bench_takes_its_parts_apart_for_anclaf_alone(folder: Path) -> None:
+    assert network_times(str(checkpoint(folder)), calls=1) == {}

@@ -19,7 +19,7 @@ from tracked import context_of, looking, sample_at, tracked, without_face, writt
 
 from nets.checkpoint import save
 from nets.network import Network
-from nets.runtime import Runtime
+from nets.torch_runtime import TorchRuntime
 from tracker.cli import main
 from tracker.config import LiveConfig, OutputConfig, TrackerConfig
 from tracker.engine import Engine, track
@@ -57,7 +57,7 @@ def lines_of(path: Path) -> list[dict]:
 
 
 def tracked_by(model: Network, count: int = 20) -> tuple[Engine, list[TrackedFrame]]:
-    engine = Engine(Runtime(model, small_disvae()[1]), TrackerConfig(faces=2), WrittenFaces())
+    engine = Engine(TorchRuntime(model, small_disvae()[1]), TrackerConfig(faces=2), WrittenFaces())
     with engine:
         return engine, list(track(two_walkers(count), engine))
 
@@ -85,8 +85,10 @@ def test_the_sheet_names_them() -> None:
     assert json.loads(json.dumps(engine.meta()))["readings"] == list(NAMES)
 
 
-@pytest.mark.parametrize("runtime", [small_runtime("attention"), Runtime(*small_levasa())], ids=["anclaf", "levasa"])
-def test_a_model_without_has_none(runtime: Runtime) -> None:
+@pytest.mark.parametrize(
+    "runtime", [small_runtime("attention"), TorchRuntime(*small_levasa())], ids=["anclaf", "levasa"]
+)
+def test_a_model_without_has_none(runtime: TorchRuntime) -> None:
     with Engine(runtime, TrackerConfig(faces=2), WrittenFaces()) as engine:
         samples = [sample for frame in track(two_walkers(4), engine) for sample in frame.samples]
     assert engine.reading_names == () and engine.meta()["readings"] == []

@@ -7,8 +7,9 @@ import pytest
 from scenes import WrittenFaces, assert_same, small_runtime, two_walkers
 
 from nets.anclaf import Anclaf
-from nets.checkpoint import list_models
-from nets.runtime import Runtime, load_runtime
+from nets.card import list_models
+from nets.runtime import load_runtime
+from nets.torch_runtime import TorchRuntime
 from tracker.config import TrackerConfig
 from tracker.engine import Engine, track
 from tracker.recurrence import Recurrence
@@ -17,7 +18,7 @@ SEQUENCES = [card.name for card in list_models() if card.sequence_length > 1]
 NOISE = np.random.default_rng(0)
 
 
-def windows(runtime: Runtime, length: int) -> tuple[np.ndarray, np.ndarray]:
+def windows(runtime: TorchRuntime, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Features (6, n, F) and valid (6, n): whole, filling, with holes, and nothing at all."""
     features = NOISE.normal(size=(6, length, runtime.feature_width)).astype(np.float32)
     valid = NOISE.random((6, length)) < 0.5
@@ -26,7 +27,7 @@ def windows(runtime: Runtime, length: int) -> tuple[np.ndarray, np.ndarray]:
     return features, valid
 
 
-def assert_torch_s(runtime: Runtime, length: int) -> None:
+def assert_torch_s(runtime: TorchRuntime, length: int) -> None:
     recurrence = Recurrence(*runtime.recurrent_weights())
     features, valid = windows(runtime, length)
     rows = recurrence.rows(features.reshape(6 * length, -1)).reshape(6, length, -1)
@@ -51,10 +52,10 @@ def test_it_is_torch_s_of_what_ships(name: str) -> None:
     assert_torch_s(load_runtime(name, runtime="torch"), 8)
 
 
-def with_mlp_score() -> Runtime:
+def with_mlp_score() -> TorchRuntime:
     """Attention whose score is not linear: the kernel does not know it."""
     runtime = small_runtime("attention")
-    return Runtime(Anclaf(replace(runtime._model.config, score="mlp")), runtime.card)
+    return TorchRuntime(Anclaf(replace(runtime._model.config, score="mlp")), runtime.card)
 
 
 def test_what_the_kernel_does_not_know_is_torch_s_to_read() -> None:
@@ -70,5 +71,5 @@ def test_a_stream_is_the_same_by_torch(kind: str, monkeypatch: pytest.MonkeyPatc
     frames, config = list(two_walkers(20)), TrackerConfig(faces=2)
     ours = list(track(frames, Engine(small_runtime(kind), config, WrittenFaces())))
     monkeypatch.setattr(Recurrence, "combine", lambda *_: pytest.fail("the kernel was asked"))
-    monkeypatch.setattr(Runtime, "recurrent_weights", lambda self: None)
+    monkeypatch.setattr(TorchRuntime, "recurrent_weights", lambda self: None)
     assert_same(ours, list(track(frames, Engine(small_runtime(kind), config, WrittenFaces()))), 1e-5)

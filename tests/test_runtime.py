@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from nets.anclaf import Anclaf, AnclafConfig
-from nets.checkpoint import CheckpointFault, ModelCard, save
-from nets.runtime import Runtime, fold_batch_norms, load_runtime
+from nets.card import CheckpointFault, ModelCard
+from nets.checkpoint import save
+from nets.runtime import load_runtime
+from nets.torch_runtime import TorchRuntime, fold_batch_norms
 
 CONFIG = replace(AnclafConfig.compact(), combiner_widths=(16, 16, 24), hidden=8)
 
@@ -38,7 +40,7 @@ def test_encode_is_the_model_s(crops: np.ndarray) -> None:
     model = model_of()
     with torch.inference_mode():
         expected = model.encode(torch.from_numpy(crops).permute(0, 3, 1, 2))
-    got = Runtime(model, card_of(model)).encode(crops)
+    got = TorchRuntime(model, card_of(model)).encode(crops)
     for a, b in zip(got[:3], expected[:3], strict=True):
         assert a.dtype == np.float32
         assert np.allclose(a, b, atol=1e-5)
@@ -46,7 +48,7 @@ def test_encode_is_the_model_s(crops: np.ndarray) -> None:
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_batches_do_not_matter(crops: np.ndarray, batch: int) -> None:
-    runtime = Runtime(model := model_of(), card_of(model))
+    runtime = TorchRuntime(model := model_of(), card_of(model))
     parts = [runtime.encode(crops[i : i + batch]) for i in range(0, 16, batch)]
     for name, whole in zip(model.answers, runtime.encode(crops), strict=False):
         assert np.abs(whole - np.concatenate([getattr(part, name) for part in parts])).max() < 1e-4
@@ -57,7 +59,7 @@ def test_combine_is_the_model_s(recurrence: str) -> None:
     model = model_of(recurrence)
     windows = np.random.default_rng(1).normal(size=(3, 4, CONFIG.feature)).astype(np.float32)
     valid = np.array([[False, True, True, True]] * 3)
-    affect, attention = Runtime(model, card_of(model)).combine(windows, valid)
+    affect, attention = TorchRuntime(model, card_of(model)).combine(windows, valid)
     with torch.inference_mode():
         expected = model.combine(torch.from_numpy(windows), torch.from_numpy(valid))
     assert np.allclose(affect, expected[0], atol=1e-6)

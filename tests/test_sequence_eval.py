@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from sequence_sets import TEMPLATE, columns_of, write_model, write_set, write_split_set
 
-from nets import runtime
+from nets import torch_runtime
 from tracker.errors import CheckpointError, DataError, SinkError, UsageError
 from tracker.faces.align import Template
 from train import features, metrics
@@ -32,7 +32,7 @@ ROUNDS = 50
 def quick() -> Iterator[None]:
     """A small search in place of the filters' whole one, and encoders as they are in place of traced ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runtime, "frozen_encoder", lambda model: model.encode)
+        patch.setattr(torch_runtime, "frozen_encoder", lambda model: model.encode)
         for name, values in {"CUTOFFS_HZ": (0.5, 2), "BETAS": (0.0, 0.6), "FINER": (1.0,), "BISECTIONS": 6}.items():
             patch.setattr(filters, name, values)
         yield

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from scenes import NoFaces, WrittenFaces, assert_same, scene, small_levasa, small_runtime, two_walkers
 
-from nets.checkpoint import WEIGHTS, list_models
-from nets.runtime import Runtime, load_runtime
+from nets.card import WEIGHTS, list_models
+from nets.runtime import load_runtime
+from nets.torch_runtime import TorchRuntime
 from tracker.config import TrackerConfig
 from tracker.engine import Engine, track
 from tracker.faces.align import Template, align
@@ -31,9 +32,9 @@ PATIENCE_S = 60.0
 MakeEngine = Callable[[], Engine]
 
 
-def small(kind: str) -> Runtime:
+def small(kind: str) -> TorchRuntime:
     """Random networks of one of KINDS: ANCLaF by its recurrence, or LeVAsa."""
-    return Runtime(*small_levasa()) if kind == "levasa" else small_runtime(kind)
+    return TorchRuntime(*small_levasa()) if kind == "levasa" else small_runtime(kind)
 
 
 @pytest.fixture(params=[*KINDS, "clip"])

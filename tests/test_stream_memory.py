@@ -5,7 +5,7 @@ import pytest
 from benchmarks import memory
 from benchmarks.config import BenchConfig
 from benchmarks.machine import CLIP
-from nets.checkpoint import WEIGHTS
+from nets.card import WEIGHTS
 
 
 @pytest.mark.slow

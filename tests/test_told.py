@@ -25,7 +25,7 @@ from nets.expressions import EXPRESSIONS
 from nets.network import Answer
 from nets.onnx.graph import Graph
 from nets.onnx.session import OnnxEncoder
-from nets.runtime import Runtime
+from nets.torch_runtime import TorchRuntime
 from tracker.cli import main
 from tracker.config import LiveConfig, OutputConfig, SmoothingConfig, TrackerConfig
 from tracker.drawing.dashboard import Dashboard
@@ -86,7 +86,7 @@ def test_a_network_says_what_it_fills_in() -> None:
         expected = runtime._model.encode(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
     for ours, theirs in zip(answer, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    for other in (plain, Runtime(*small_levasa()), Runtime(*small_disvae())):
+    for other in (plain, TorchRuntime(*small_levasa()), TorchRuntime(*small_disvae())):
         assert not other.has_expressions and not other.has_deviation
         assert other.encode(crops)[3:] == (None, None)
 
@@ -98,9 +98,10 @@ def test_an_onnx_file_fills_in_what_it_has(answers: tuple[str, ...]) -> None:
     mean = graph.node("Flatten", graph.node("ReduceMean", image, axes=(1, 2, 3)))
     widths = {"feature": 3, "quadrant": 4, "affect": 2, "expressions": 8, "deviation": 2}
     outputs = {
-        graph.node("MatMul", mean, [[float(k) for k in range(widths[name])]]): ("B", widths[name]) for name in answers
+        graph.named(name, graph.node("MatMul", mean, [[float(k) for k in range(widths[name])]])): ("B", widths[name])
+        for name in answers
     }
-    encoder = OnnxEncoder(graph.file({"crops": (np.uint8, ("B", 4, 4, 1))}, outputs), 1, answers=answers)
+    encoder = OnnxEncoder(graph.file({"crops": (np.uint8, ("B", 4, 4, 1))}, outputs), 1)
     answer = encoder(np.full((2, 4, 4, 1), 2, np.uint8))
     for name, values in answer._asdict().items():
         if name in answers:
@@ -112,12 +113,12 @@ def test_an_onnx_file_fills_in_what_it_has(answers: tuple[str, ...]) -> None:
 # The engine.
 
 
-def run(runtime: Runtime, config: TrackerConfig, count: int = 20) -> list[TrackedFrame]:
+def run(runtime: TorchRuntime, config: TrackerConfig, count: int = 20) -> list[TrackedFrame]:
     with Engine(runtime, config, WrittenFaces()) as engine:
         return list(track(two_walkers(count), engine))
 
 
-def answers_of(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, change=lambda answer: answer) -> list[Answer]:
+def answers_of(runtime: TorchRuntime, monkeypatch: pytest.MonkeyPatch, change=lambda answer: answer) -> list[Answer]:
     """What the runtime says from now on, call by call."""
     said, encode = [], runtime.encode
     monkeypatch.setattr(runtime, "encode", lambda crops: said.append(change(encode(crops))) or said[-1])

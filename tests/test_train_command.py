@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from nets.checkpoint import load, read_card
+from nets.card import read_card
+from nets.checkpoint import load
 from tracker.cli import main
 from tracker.faces.align import Template
 from train.command import add_figures, changes_of

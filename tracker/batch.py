@@ -1,37 +1,34 @@
 """Tracks many sources in one call: what is complete is skipped, what fails does not stop the others."""
 
-import multiprocessing
 import os
-import signal
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
-from tqdm import tqdm
 
-from tracker.config import OWN, BatchConfig
+from tracker.config import AUTO, OWN, BatchConfig
+from tracker.engine import Engine, track
 from tracker.errors import SourceError, UsageError
 from tracker.faults import one_line
-from tracker.interrupt import ENDING, Flag, Interrupt, ignored
+from tracker.interrupt import Interrupt
 from tracker.landmark_codes import digest
 from tracker.neutral import read_neutral
 from tracker.outputs import STDIN, Job, check_outputs, claim, identity, names_of, release
 from tracker.recording import Recorder, left_alone
 from tracker.sheets import Outcome
-from tracker.sources import expand_sources, root_of, without_password
+from tracker.sinks import SinkContext, open_sink
+from tracker.sources import count_stills, expand_sources, open_source, root_of, without_password
+from tracker.traces.baseline import Baseline, baselines_of, parse_choice
+from tracker.traces.reading import TYPES, read_trace
+from tracker.workers import track_by_workers
 
 Report = Callable[[Outcome], Any]
 """Takes each outcome as it comes."""
-LAST_S = 5.0
-"""That a worker has to close its files when it is left alone."""
 
 
 def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str, str]) -> list[Outcome]:
@@ -49,14 +46,18 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
     neutral = _neutral(uris, config)
     if neutral is not None:
         models = {**models, "neutral": digest(neutral)}
+    baseline = read_baseline(config)
+    if baseline is not None:
+        models = {**models, "baseline": digest(np.array([baseline.valence, baseline.arousal]))}
     jobs = claim(uris, Path(config.output.folder), names)
+    jobs = [replace(job, stills=count_stills(job.uri, config.source)) for job in jobs]
     todo = []
     for job in jobs:
         outcome = left_alone(job, config, models)
         todo += [] if outcome else [job]
         outcomes += [outcome] if outcome else []
     try:
-        _run(todo, config, Start(config, models, neutral, len(uris) > 1), outcomes.append)
+        _run(todo, config, Start(config, models, neutral, len(uris) > 1, baseline), outcomes.append)
     finally:
         for job in jobs:
             release(job)
@@ -67,19 +68,30 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
 def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list[str], dict[str, str], list[Outcome]]:
     """The sources that the patterns name, each once, in order; the root of each that a folder or glob named.
 
-    And a failed outcome for each pattern that names none, or that the system refuses.
+    And a failed outcome for each pattern that names none, and for each source that the system refuses.
     """
     found: dict[str, str] = {}
     roots: dict[str, str] = {}
     failed = []
+
+    def fail(name: str, error: Exception) -> None:
+        why = f"{name} cannot be read: {error.strerror}" if isinstance(error, OSError) else error
+        failed.append(Outcome(name, "failed", one_line(why)))
+
     for pattern in patterns:
         try:
-            for uri in expand_sources([pattern], recursive):
-                if found.setdefault(identity(uri)["path"] or uri, uri) == uri and (root := root_of(pattern)):
-                    roots.setdefault(uri, root)
+            uris = expand_sources([pattern], recursive)
         except (SourceError, OSError) as error:
-            why = error if isinstance(error, SourceError) else f"{pattern} cannot be read: {error.strerror}"
-            failed.append(Outcome(pattern, "failed", one_line(why)))
+            fail(pattern, error)
+            continue
+        for uri in uris:
+            try:
+                path = identity(uri)["path"]
+            except (SourceError, OSError) as error:
+                fail(uri, error)
+                continue
+            if found.setdefault(path or uri, uri) == uri and (root := root_of(pattern)):
+                roots.setdefault(uri, root)
     return list(found.values()), roots, failed
 
 
@@ -91,10 +103,11 @@ class Start:
     models: Mapping[str, str]
     neutral: np.ndarray | None
     several: bool
+    baseline: Baseline | None = None
 
     def recorder(self, interrupt: Interrupt, position: int | None = None) -> Recorder:
         """A recorder for a process; position is the line of its progress bar."""
-        return Recorder(self.config, self.models, interrupt, self.neutral, position, self.several)
+        return Recorder(self.config, self.models, interrupt, self.neutral, position, self.several, self.baseline)
 
 
 def _neutral(uris: Sequence[str], config: BatchConfig) -> np.ndarray | None:
@@ -106,10 +119,44 @@ def _neutral(uris: Sequence[str], config: BatchConfig) -> np.ndarray | None:
     return read_neutral(config.model, config.tracker)
 
 
+def read_baseline(config: BatchConfig) -> Baseline | None:
+    """The baseline of the person in the file that the configuration names, a trace or what is tracked for its sake.
+
+    None where it names none. Raises UsageError for several persons, SourceError and DataError where there is none.
+    """
+    choice = config.output.baseline
+    if choice is None or parse_choice(choice) != choice or choice in (OWN, AUTO):
+        return None
+    if config.tracker.faces > 1:
+        raise UsageError(f"--baseline {choice} is one person's, and --faces is {config.tracker.faces}; give own, or 1")
+    if not Path(choice).exists():
+        raise UsageError(
+            f"--baseline {choice} is no file; expected A:B (seconds), own, auto, a trace, a film or a picture"
+        )
+    if Path(choice).suffix in TYPES:
+        trace = read_trace(Path(choice))
+    else:
+        with (
+            TemporaryDirectory() as folder,
+            open_source(choice) as source,
+            Engine(config.model, config.tracker) as engine,
+        ):
+            file = Path(folder, "baseline.csv")
+            with open_sink("csv", file, SinkContext(source.info, choice)) as sink:
+                for tracked in track(source, engine):
+                    sink.write(tracked)
+            trace = read_trace(file)
+    found = baselines_of(trace, OWN, one_person=True)
+    if None not in found:
+        raise SourceError(f"no baseline: no calm, frontal face is seen well in {choice}; expected a face at rest")
+    return found[None]
+
+
 def _run(jobs: Sequence[Job], config: BatchConfig, start: Start, report: Report) -> None:
     workers = min(config.workers, len(jobs))
     if workers > 1:
-        _run_spread(jobs, replace(start, config=replace(config, workers=workers)), report)
+        shared = replace(start, config=_share_threads(replace(config, workers=workers)))
+        track_by_workers(jobs, workers, shared.recorder, report)
     elif jobs:
         _run_here(jobs, start, report)
 
@@ -128,71 +175,7 @@ def _run_here(jobs: Sequence[Job], start: Start, report: Report) -> None:
             report(cast(Outcome, recorder.attempt(job)))
 
 
-def _run_spread(jobs: Sequence[Job], start: Start, report: Report) -> None:
-    """Spread the jobs over processes. These ignore signals to end and look at a flag, which it raises in this one."""
-    context = multiprocessing.get_context("spawn")
-    flag, positions = context.Event(), context.SimpleQueue()
-    for position in range(start.config.workers):
-        positions.put(position)
-    shared = replace(start, config=_share_threads(start.config))
-    pool = ProcessPoolExecutor(start.config.workers, context, _start_worker, (shared, flag, positions, context.RLock()))
-    with Interrupt(flag, _end_workers) as interrupt, interrupt.held(), pool:
-        with ignored():
-            futures = {pool.submit(_attempt, job, False): job for job in jobs}
-        busy = []
-        for future in as_completed(futures):
-            outcome = _result(future, futures[future])
-            if outcome is None:
-                busy.append(futures[future])
-            else:
-                report(outcome)
-        for future, job in [(pool.submit(_attempt, job, True), job) for job in busy]:
-            report(cast(Outcome, _result(future, job)))
-    if sys.stderr.isatty():
-        print(end="\r", file=sys.stderr)  # the workers' bars leave the cursor at the end of a cleared line
-
-
-def _end_workers() -> None:
-    for process in multiprocessing.active_children():
-        process.kill()  # they ignore what would end them in good order; every output opens nevertheless
-
-
 def _share_threads(config: BatchConfig) -> BatchConfig:
     """The same configuration with the machine's cores divided among the workers."""
     threads = max(1, (os.cpu_count() or 1) // config.workers)
     return replace(config, tracker=replace(config.tracker, threads=threads))
-
-
-def _result(future: Future, job: Job) -> Outcome | None:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        return Outcome(job.uri, "failed", "a worker process died, perhaps for want of memory; try fewer --workers")
-
-
-class _Worker:
-    """What a worker process keeps from one job to the next."""
-
-    recorder: Recorder
-
-
-def _start_worker(start: Start, flag: Flag, positions: Any, lock: Any) -> None:
-    for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, args=(flag,), daemon=True).start()
-    tqdm.set_lock(lock)
-    _Worker.recorder = start.recorder(Interrupt(flag), positions.get())
-
-
-def _end_with_parent(flag: Flag) -> None:
-    """Where the process that started this one is killed, finish what is at hand and end too."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        flag.set()
-        time.sleep(LAST_S)
-        os._exit(1)
-
-
-def _attempt(job: Job, patient: bool) -> Outcome | None:
-    return _Worker.recorder.attempt(job, patient)

@@ -44,11 +44,17 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
+    "image": Entry("tracker.commands.image:image", "Measure pictures, each by itself."),
     "live": Entry("tracker.commands.live:live", "Track a camera or a stream as it comes."),
+    "summary": Entry("tracker.commands.summary:summary", "Sum up traces: means, losses, whether they are fit to use."),
+    "export-trace": Entry("tracker.commands.export_trace:export_trace", "Write traces for ELAN, Praat, BIDS and EDF+."),
+    "report": Entry("tracker.commands.report:report", "Make a page of a trace and its video."),
     "repair": Entry("tracker.commands.repair:repair", "Make readable files of what killed runs left."),
     "edit": Entry("tracker.commands.edit:edit", "Change the expression of a face by a generative model."),
     "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
     "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),
+    "doctor": Entry("tracker.commands.doctor:doctor", "Tell what is installed, and what is missing for what."),
+    "export": Entry("tracker.commands.export:export", "Write what runs a checkpoint without torch."),
     "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),
     "prepare": Entry("train.prepare:prepare", "Turn a data set into aligned crops for training."),
     "annotate": Entry("train.annotate:annotate", "Carry labels from emotion classes to valence and arousal, and back."),

@@ -6,11 +6,16 @@ from typing import Any, Literal
 from tracker.errors import UsageError
 
 OWN = "own"
-"""Of --neutral: a source's own face."""
+"""Of --neutral: a source's own face; of --baseline: its calm frames."""
+AUTO = "auto"
+"""Of --baseline: the calmest seconds of a source."""
 DEFAULT_MODEL = "anclaf-face"
 """The model that ships."""
 OVERLAY_SUFFIX = ".overlay.mp4"
-"""How the name of an overlay video ends; a folder's own overlay videos are not taken as its sources."""
+STILL_OVERLAY_SUFFIX = ".overlay.png"
+"""How the name of an overlay video ends, and of a still with the same marks."""
+OVERLAYS = (OVERLAY_SUFFIX, STILL_OVERLAY_SUFFIX)
+"""A folder's own overlays are not taken as its sources."""
 
 FACE_COLOURS: tuple[tuple[int, int, int], ...] = (
     (86, 180, 233),
@@ -73,6 +78,9 @@ class TrackerConfig:
     """Frames in the combiner's window; None takes the model card's. A single-frame model always uses 1."""
     max_gap_s: float = 0.5
     """A face away for longer starts a new window and a new filter."""
+    remember_s: float = 10.0
+    """Seconds for which a person who has gone keeps the id, wherever the face comes back; 0: the place alone tells who
+    is who, and a face away for longer than max_gap_s gets a new id."""
     landmarker: Literal["onnx", "mediapipe"] = "onnx"
     """What finds faces and landmarks: our own run of MediaPipe's networks, or the package mediapipe itself."""
     min_face_px: float = 40.0
@@ -95,6 +103,7 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         check_range("faces", self.faces, 1, 64)
+        check_range("remember (seconds)", self.remember_s, 0.0, 86_400.0)
         check_range("smallest face (pixels)", self.min_face_px, 16.0, 4096.0)
         if self.sequence_length is not None:
             check_range("sequence length", self.sequence_length, 1, 32)
@@ -114,8 +123,11 @@ class SourceOptions:
     """Seconds: frames before this time are left out; None begins at the first frame."""
     end: float | None = None
     """Seconds: frames at and after this time are left out; None reads to the last frame."""
-    fps: float = 25.0
-    """Pictures a second, for a folder or glob of pictures alone."""
+    fps: float | None = None
+    """Pictures a second, for a folder or glob of pictures alone, which then is a film; None: 25, where it is one."""
+    sequence: bool = False
+    """Pictures are the frames of a film, whatever their names. Else only a numbered sequence (shot7.png, shot8.png,
+    ...) is, or one that is given fps, start or end; all others are stills, each measured by itself."""
     stream: int | None = None
     """Number of the video stream in its container, as `affect info` counts; None takes the default, largest one."""
     read_ahead: int = 8
@@ -123,9 +135,14 @@ class SourceOptions:
     threads: int | None = None
     """Decoder threads; None leaves FFmpeg's choice."""
 
+    @property
+    def film(self) -> bool:
+        """Whether something was chosen that pictures have as the frames of a film alone."""
+        return self.sequence or any(chosen is not None for chosen in (self.fps, self.start, self.end))
+
     def __post_init__(self) -> None:
         check_range("start (seconds)", self.start or 0.0, 0.0, 1e9)
-        check_range("fps", self.fps, 0.001, 10_000)
+        check_range("fps", 25.0 if self.fps is None else self.fps, 0.001, 10_000)
         check_range("stream", self.stream or 0, 0, 10_000)
         check_range("read-ahead", self.read_ahead, 1, 1000)
         check_range("decoder threads", self.threads or 1, 1, 256)
@@ -149,6 +166,8 @@ class OutputConfig:
     """The picture of the traces."""
     attention: bool = False
     """Where the attention looks: its own picture, and two more fields of the JSON lines and the Parquet table."""
+    report: bool = False
+    """The page with the traces and the video: tracker.report."""
     columns: Literal["affect", "openface", "pyfeat"] = "affect"
     """Whose names the columns bear."""
     blur_faces: bool = False
@@ -159,6 +178,10 @@ class OutputConfig:
     name: str | None = None
     """How the outputs are called: text with {name}, {parent} (the source's folder), {path} (the folders mirrored below
     the output folder), {model}, {start}, {end}; None is {path}/{name}."""
+    baseline: str | None = None
+    """From where `valence_rel` and `arousal_rel` start, in batch: A:B seconds of each source, OWN (its calm frames),
+    AUTO (its calmest seconds), or a file: a trace, a film or a picture of the person at rest; None for no such columns.
+    A live run takes its own."""
     source_column: bool = False
     """A last column `source` (in py-feat's names `input`); several sources on standard output always have it."""
 
@@ -270,6 +293,20 @@ class BatchConfig:
 
 
 @dataclass(frozen=True)
+class ReportConfig:
+    """How a report is written."""
+
+    video: str | None = None
+    """The video that it shows; None takes the source or the recording that the sheet names, where it is there."""
+    embed: bool = False
+    """The video is put into the report; otherwise the report links to it."""
+    thumbnails: bool = False
+    """The report holds a small picture of each face."""
+    overwrite: bool = False
+    """A report that is there already is replaced."""
+
+
+@dataclass(frozen=True)
 class EditConfig:
     """One call of `affect edit`: how faces are changed. Walk, steps and range are a LeVAsa's."""
 
@@ -290,6 +327,56 @@ class EditConfig:
         if self.range is not None and not self.range[0] < self.range[1]:
             low, high = self.range
             raise UsageError(f"the range is {low:g} to {high:g}; expected the lower end first, such as --range -1 1")
+
+
+@dataclass(frozen=True)
+class SummaryConfig:
+    """One call of `affect summary`: what of the traces is summed up."""
+
+    window: float | None = None
+    """Seconds of a window; None for none."""
+    events: str | None = None
+    """The table of the events; None looks for NAME.events.csv beside each trace."""
+    around: tuple[float, float] | None = None
+    """Seconds from an event's moment to where its part begins and ends; None: as long as it lasts."""
+    one_person: bool = False
+    """All faces of a file are one person's, whatever their ids."""
+    folder: str = "out"
+    """Where summary.csv and summary.md lie."""
+    overwrite: bool = False
+    """A summary that is there already is replaced."""
+
+    def __post_init__(self) -> None:
+        check_range("window (seconds)", 1.0 if self.window is None else self.window, 0.1, 1e6)
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """One call of `affect export-trace`: for which program, and what it is told besides."""
+
+    format: Literal["elan", "textgrid", "bids", "edf", "table"] = "elan"
+    folder: str = "out"
+    """Where the files lie; of BIDS, the data set's root."""
+    events: str | None = None
+    """As SummaryConfig has it."""
+    one_person: bool = False
+    """As SummaryConfig has it."""
+    step: float = 0.5
+    """Seconds of an interval in the tiers of valence and arousal of ELAN and Praat."""
+    participant: str = "01"
+    """BIDS: sub-LABEL, letters and digits."""
+    session: str | None = None
+    """BIDS: ses-LABEL; None for none."""
+    task: str | None = None
+    """BIDS: task-LABEL; None takes the trace's name."""
+    overwrite: bool = False
+    """Files that are there already are replaced."""
+
+    def __post_init__(self) -> None:
+        check_range("step (seconds)", self.step, 0.05, 3600.0)
+        for name, label in (("participant", self.participant), ("session", self.session), ("task", self.task)):
+            if label is not None and not (label.isascii() and label.isalnum()):
+                raise UsageError(f"--{name} is '{label}'; expected letters and digits alone, as BIDS has its labels")
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

@@ -3,20 +3,23 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from nets.checkpoint import CheckpointFault
+from nets.card import CheckpointFault
 from nets.onnx.session import OnnxFault
 from nets.runtime import Runtime, load_runtime
 from tracker.ahead import Ahead
 from tracker.config import DEFAULT_MODEL, SmoothingConfig, TrackerConfig
+from tracker.cuts import CutDetector
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.association import FaceAssociator
+from tracker.faces.identity import FaceIdentity
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.pose import head_pose
 from tracker.faces.quality import is_low_quality, picture_quality
@@ -90,6 +93,10 @@ class Found(NamedTuple):
     """With their ids."""
     alive: set[int]
     """Ids that a face may still take up."""
+    ongoing: set[int]
+    """Of these, the ids of faces whose window and filter go on."""
+    cut: bool = False
+    """Whether another scene begins."""
 
 
 class FaceState:
@@ -104,6 +111,8 @@ class FaceState:
 
 class Engine:
     """Tracks the affect of every face of a stream; frames go in by their time, one tracked frame comes out for each.
+
+    A still (a frame with a name) is measured by itself: no frame before it changes its answer, and its ids begin at 0.
 
     model is the name of one that ships, a path, or a ready Runtime; landmarker takes FaceLandmarker's
     place (the engine closes it). Raises CheckpointError for a model that cannot be used. Use it as a context manager.
@@ -127,34 +136,59 @@ class Engine:
         """What else stands in each sample, with columns of its own."""
         self._combiner = _combiner(self.runtime)
         self._template = Template.from_card(self.runtime.card.crop)
-        self._associator = FaceAssociator(self.config.max_gap_s)
+        self._cuts = CutDetector()
+        self._associator = FaceAssociator(self.config.max_gap_s, self.config.remember_s, FaceIdentity())
         self._states: dict[int, FaceState] = {}
         self._time: float | None = None
         self._halves: Ahead[Found] | None = None
         self._landmarker = landmarker or FaceLandmarker(self.config)
+        self._given_landmarker = landmarker
+
+    @cached_property
+    def _still_landmarker(self) -> Landmarker:
+        """Opened with the first still."""
+        return self._given_landmarker or FaceLandmarker(self.config, still=True)
 
     def step(self, frame: Frame) -> list[TrackedFrame]:
         """The tracked frames that this frame completes, in order: at present itself. Times must rise."""
         return [self.measure(self.find(frame))]
 
     def find(self, frame: Frame) -> Found:
-        """The first half of step(): the frame's faces and their ids. Times must rise."""
+        """The first half of step(): the frame's faces and their ids. Times must rise, but for stills."""
+        if frame.name is not None:
+            self._associator.reset()
+            faces = self._associator.update(self._still_landmarker.detect(frame.image), frame.time)
+            return Found(frame, faces, set(), set())
         if self._time is not None and not frame.time > self._time:
             raise UsageError(
                 f"frame {frame.index} has the time {frame.time:g} s after {self._time:g} s; expected times that rise: "
                 "call Engine.reset() before another stream"
             )
         self._time = frame.time
-        faces = self._associator.update(self._landmarker.detect(frame.image), frame.time)
-        return Found(frame, faces, self._associator.alive)
+        cut = self._cuts.update(frame.image, frame.time)
+        if cut:
+            self._landmarker.reset()
+        faces = self._landmarker.detect(frame.image)
+        replaced = not cut and self._associator.replaced(faces, frame.image)
+        if replaced:  # what the landmarker follows may be another face by now
+            self._landmarker.reset()
+            faces = self._landmarker.detect(frame.image)
+        before = self._associator.alive
+        faces = self._associator.update(faces, frame.time, frame.image, cut)
+        ongoing = self._associator.ongoing
+        cut = cut or (replaced and bool(before) and not any(face.track_id in ongoing for face in faces))
+        return Found(frame, faces, self._associator.alive, ongoing, cut)
 
     def measure(self, found: Found) -> TrackedFrame:
         """The second half of step(): what the networks and the filter say of the faces, in the order of the frames."""
-        self._states = {i: state for i, state in self._states.items() if i in found.alive}
+        self._states = {i: state for i, state in self._states.items() if i in found.ongoing}
         if self.codes:
-            self.codes.keep(found.alive)
+            if found.frame.name is None:
+                self.codes.keep(found.alive)
+            else:
+                self.codes.reset()
         samples = self._measure(found.frame, found.faces) if found.faces else ()
-        return TrackedFrame(found.frame, tuple(found.faces), tuple(samples))
+        return TrackedFrame(found.frame, tuple(found.faces), tuple(samples), found.cut)
 
     def run(self, frames: Iterable[Frame], ahead: int = FRAMES_AHEAD) -> Iterator[TrackedFrame]:
         """step() over frames with its two halves at once; `ahead` frames wait between them at most."""
@@ -196,6 +230,7 @@ class Engine:
         """
         self._end_halves()
         self._landmarker.reset()
+        self._cuts.reset()
         self._associator.reset()
         self._states.clear()
         if self.codes:
@@ -206,6 +241,8 @@ class Engine:
         """Free the landmarker's graphs; the engine is of no use afterwards."""
         self._end_halves()
         self._landmarker.close()
+        if self._given_landmarker is None and "_still_landmarker" in vars(self):
+            self._still_landmarker.close()
 
     def meta(self) -> dict[str, Any]:
         """What a .meta.json tells of the engine: models, window, smoothing with its lag, device, runtime."""
@@ -220,6 +257,7 @@ class Engine:
             "smoothing": {**asdict(self.config.smoothing), "lag_ms": round(self.step_lag_ms, 1)},
             "quality_limits": asdict(self.config.quality),
             "faces": self.config.faces,
+            "remember_s": self.config.remember_s,
             "landmarker": self.config.landmarker,
             "min_face_px": self.config.min_face_px,
             "device": str(self.runtime.device),
@@ -240,10 +278,17 @@ class Engine:
         return [self._sample(time, *each) for each in zip(sightings, answers, strict=True)]
 
     def _encode(self, crops: np.ndarray) -> FaceFeatures:
+        """What is not finite in any part is NaN in all parts: such a face's status is model_fault."""
         try:
-            return FaceFeatures(*self.runtime.encode(crops))
+            answer = self.runtime.encode(crops)
         except OnnxFault as fault:
             raise CheckpointError(f"the model {self.runtime.card.name} cannot be used: {fault}") from fault
+        parts = [None if part is None else np.array(part, np.float32) for part in answer]
+        fine = np.all([np.isfinite(part).all(axis=1) for part in parts if part is not None], axis=0)
+        if not fine.all():
+            for part in [part for part in parts if part is not None]:
+                part[~fine] = np.nan
+        return FaceFeatures(*cast(Any, parts))
 
     def _see(self, image: np.ndarray, face: Face) -> Sighting:
         crop, pose = align(image, face.landmarks, self._template), head_pose(face.landmarks)
@@ -256,7 +301,7 @@ class Engine:
         return AffectSample(
             time=time,
             track_id=cast(int, face.track_id),
-            status="low_quality" if is_low_quality(quality) else "ok",
+            status="model_fault" if math.isnan(valence) else "low_quality" if is_low_quality(quality) else "ok",
             valence=valence,
             arousal=arousal,
             valence_frame=valence_frame,
@@ -286,7 +331,7 @@ class Engine:
             return None
         rows = []
         for sighting, trace in zip(sightings, traces, strict=True):
-            away = None if is_low_quality(sighting.quality) else math.hypot(*trace[-2:])
+            away = None if is_low_quality(sighting.quality) or math.isnan(trace[-1]) else math.hypot(*trace[-2:])
             rows.append(self.codes.read(sighting.face, time, away))
         return np.array(rows)
 
@@ -297,10 +342,13 @@ class Engine:
         without = [None] * len(states)
         if not self.runtime.recurrent:
             return features.frame_affect, without, without
-        for state, row in zip(states, self._combiner.rows(features.feature), strict=True):
-            state.ring.push(time, row)
+        faults = np.isnan(features.feature[:, 0])
+        for state, row, fault in zip(states, self._combiner.rows(features.feature), faults, strict=True):
+            if not fault:
+                state.ring.push(time, row)
         windows, valid = zip(*(state.ring.window() for state in states), strict=True)
         affect, attention = self._combiner.combine(np.array(windows), np.array(valid))
+        affect[faults] = np.nan
         if attention is None:
             return affect, without, without
         return affect, list(attention), [state.ring.ages() for state in states]
@@ -330,6 +378,11 @@ def track(frames: Iterable[Frame], engine: Engine, ahead: int = FRAMES_AHEAD) ->
 
     Faces are found in the next frames (at most `ahead` of them), by a thread, while those of the newest are measured.
     """
+    if isinstance(frames, str | Path):
+        raise UsageError(
+            f"track() takes frames, such as open_source({str(frames)!r}) gives; affect.track({str(frames)!r}) opens it "
+            "too"
+        )
     if engine.in_use:
         engine.reset()
     yield from engine.run(frames, ahead)
@@ -364,8 +417,8 @@ def _window_length(runtime: Runtime, config: TrackerConfig) -> int:
 
 
 def _traces(states: list[FaceState], affect: np.ndarray, frame_affect: np.ndarray, time: float) -> list[list[float]]:
-    """For each face V and A over the window, of the frame alone, and smoothed (6,), all within [-1, 1]."""
-    traces = [[max(-1.0, min(value, 1.0)) for value in row] for row in np.hstack([affect, frame_affect]).tolist()]
+    """For each face V and A over the window, of the frame alone, and smoothed (6,), all within [-1, 1], or NaN."""
+    traces = np.hstack([affect, frame_affect]).clip(-1.0, 1.0).tolist()
     for state, trace in zip(states, traces, strict=True):
         trace += _smoothed(state.affect, trace[:2], time)
     return traces
@@ -393,4 +446,6 @@ def _expressions(states: list[FaceState], features: FaceFeatures, time: float) -
 
 
 def _smoothed(smoothers: Sequence[Smoother], values: Sequence[float], time: float) -> list[float]:
-    return [smoother.step(value, time) for smoother, value in zip(smoothers, values, strict=True)]
+    """A value that is none passes by the filter, which goes on with the next."""
+    pairs = zip(smoothers, values, strict=True)
+    return [math.nan if math.isnan(value) else smoother.step(value, time) for smoother, value in pairs]

@@ -18,19 +18,19 @@ SYSTEM_PACKAGES = {
 """Debian's packages with the system libraries that OpenCV, MediaPipe, PyTorch and numba link to."""
 
 EXTRAS = {
-    "scipy": "train",
-    "sklearn": "train",
-    "joblib": "train",
+    **dict.fromkeys(("torch", "scipy", "sklearn", "joblib", "tensorboard"), "train"),
+    "pyarrow": "parquet",
     "pandas": "test",
     "psutil": "test",
     "pytest": "test",
     "pylsl": "lsl",
     "mediapipe": "mediapipe",
+    "edfio": "edf",
     **dict.fromkeys(("anny", "pyvista", "vtkmodules"), "synthetic"),
 }
 """The extra of affect-tracker that brings an optional Python package."""
 
-OWN_PACKAGES = ("tracker", "nets", "train", "benchmarks")
+OWN_PACKAGES = ("affect", "tracker", "nets", "train", "benchmarks")
 MISSING_LIBRARY = re.compile(r"(lib[\w.+-]+?\.so)([\d.]*): cannot open shared object file")
 
 

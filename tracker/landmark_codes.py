@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from nets.checkpoint import CheckpointFault, ModelCard, load
-from nets.landmark_vae import LandmarkVae, Layer, mean_layers
+from nets.card import CheckpointFault, ModelCard, find, read_arrays, read_card
+from nets.landmark_layers import Layer, mean_layers
 from tracker.errors import CheckpointError
 from tracker.faces.neutral import KEPT, CalmFaces
 from tracker.faces.shape import LAYOUTS, Layout, medoid, normalised
@@ -70,18 +69,20 @@ class LandmarkCodes:
     """
 
     def __init__(self, model: str | Path, single: bool = True) -> None:
-        network, self.card = _load(model)
+        arrays, self.card = _load(model)
         self.layout = layout_of(self.card)
-        self.names = tuple(f"z_{k}" for k in range(network.config.latent))
+        layers = mean_layers(arrays)
+        latent = len(layers[-1].bias)
+        self.names = tuple(f"z_{k}" for k in range(latent))
         """Of the code's components."""
         self.given: Neutrals = {}
         """The neutral faces that were given."""
         self._single = single
         self._memories: dict[int | None, FaceMemory] = {}
-        self._conditional = network.config.conditional
-        self._coder = LandmarkCoder(mean_layers(network), network.average.numpy())
+        self._conditional = bool(self.card.config.get("conditional", True))
+        self._coder = LandmarkCoder(layers, arrays["average"].astype(np.float32))
         self._points = np.array(self.layout.mediapipe)
-        self._unknown = np.full(network.config.latent, np.nan, np.float32)
+        self._unknown = np.full(latent, np.nan, np.float32)
         self._alone = self._coder.beside(None)
         # so that no frame has to wait for the kernel
         self._shape(np.random.default_rng(0).random((MESH, 3), np.float32))
@@ -164,10 +165,10 @@ def layout_of(card: ModelCard) -> Layout:
     return LAYOUTS[name]
 
 
-def _load(model: str | Path) -> tuple[LandmarkVae, ModelCard]:
+def _load(model: str | Path) -> tuple[dict[str, np.ndarray], ModelCard]:
     try:
-        network, card = load(model)
+        path = find(model)
+        layout_of(read_card(path))
+        return read_arrays(path)
     except CheckpointFault as error:
         raise CheckpointError(str(error)) from error
-    layout_of(card)
-    return cast(LandmarkVae, network), card

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from tracker.config import OWN, TrackerConfig
+from tracker.config import OWN, SourceOptions, TrackerConfig
 from tracker.engine import Engine, track
 from tracker.errors import SourceError
 from tracker.faces.neutral import KEPT
@@ -24,7 +24,7 @@ def read_neutral(model: str, config: TrackerConfig) -> np.ndarray | None:
 def neutral_in(engine: Engine, uri: str) -> np.ndarray:
     """(P, 3): the relaxed face of one person in a picture or a video. Raises SourceError where none is seen well."""
     try:
-        with open_source(uri) as source:
+        with open_source(uri, SourceOptions(sequence=True)) as source:
             found = neutral_faces(engine, source, least=1)
     except SourceError as error:
         raise SourceError(f"no neutral face: {error}") from error

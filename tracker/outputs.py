@@ -3,7 +3,7 @@
 import json
 import os
 import re
-import uuid
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tracker.config import OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
-from tracker.errors import SinkError, UsageError
+from tracker.config import OVERLAY_SUFFIX, STILL_OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
+from tracker.errors import AffectError, SinkError, UsageError
 from tracker.leases import lock_path
+from tracker.sinks.files import DRAFT, draft_path
 from tracker.sources import find_pictures
 
 SUFFIXES = {
@@ -26,8 +27,11 @@ SUFFIXES = {
     "video": OVERLAY_SUFFIX,
     "plot": ".png",
     "attention": ".attention.png",
+    "report": ".html",
 }
-"""End of an output's name, by the kind of its sink."""
+"""End of an output's name, by the kind of its sink; the report is no sink, it is made of the table and the sheet."""
+STILLS_FOLDER = ".overlay"
+"""Likewise of the folder with the overlays of several stills."""
 TAKE_SUFFIXES = {"picture": ".mp4", "lossless": ".mkv", "events": ".events.csv"}
 """Likewise of what a recording of a live run has besides."""
 SHEET = ".meta.json"
@@ -44,6 +48,8 @@ WITHOUT_EFFECT = (
 """Settings that change nothing of what is written."""
 LONGEST_STEM = 180
 """Bytes of a name's beginning: file systems take 255, and the longest suffix, temporary name and lock need the rest."""
+DRAFT_S = 600.0
+"""Seconds after which the draft of a claim or lock, which is there for a moment, is a dead process's."""
 DEEPEST = 64
 """Folders looked at to tell sources of one name apart."""
 LIVE_SETTINGS = ("lossless", "picture", "baseline_s")
@@ -65,6 +71,8 @@ class Job:
     """The source's identity when the job was made."""
     below: str = ""
     """The folders between that of the call and `folder`: in a folder of JSON lines they are the same."""
+    stills: int = 0
+    """Pictures that are measured each by itself, and annotated each in a file of its own; 0 for a film."""
 
     @property
     def sheet(self) -> Path:
@@ -75,6 +83,8 @@ class Job:
         """Path by the kind of sink; "-" is standard output."""
         kinds = [kind for kind in SUFFIXES if getattr(config, kind)]
         paths: dict[str, Path | str] = {kind: self.folder / f"{self.stem}{SUFFIXES[kind]}" for kind in kinds}
+        if self.stills and config.video:
+            paths["video"] = self.folder / f"{self.stem}{STILL_OVERLAY_SUFFIX if self.stills == 1 else STILLS_FOLDER}"
         if config.jsonl:
             paths["jsonl"] = self._jsonl(config.jsonl)
         return paths
@@ -103,7 +113,16 @@ def check_outputs(config: OutputConfig, sources: int, workers: int) -> None:
     """Raise UsageError unless these outputs can be written for so many sources by so many processes."""
     if not any(getattr(config, kind) for kind in SUFFIXES):
         raise UsageError("nothing to write: --no-csv without --jsonl, --parquet, --video, --plot or --attention")
+    if config.report and not config.csv:
+        raise UsageError("--report is made of the CSV; leave out --no-csv")
     file = config.jsonl
+    if config.baseline and not (config.csv or config.parquet or file not in (None, STDOUT)):
+        raise UsageError("--baseline fills columns of a table; add --csv, --parquet or --jsonl with a file")
+    flows = file is not None and (file == STDOUT or (Path(file).exists() and not Path(file).is_file()))
+    if config.baseline and flows and not is_folder(file or ""):
+        raise UsageError(
+            f"--baseline is known at the end alone, when --jsonl {file} has told its rows; give a file or a folder"
+        )
     if file is None or is_folder(file):
         return
     if file == "-" and workers > 1:
@@ -142,6 +161,7 @@ def claim(uris: Iterable[str], folder: Path, names: Mapping[str, Path] | None = 
             below = str((earlier[0] if earlier else wanted).parent)
             inside = folder / below
             inside.mkdir(parents=True, exist_ok=True)
+            _remove_stale(inside)
             stem = earlier[0].name if earlier else _new_stem(wanted.name, inside, source)
             jobs.append(Job(uri, inside, stem, source, "" if below == "." else below))
         return jobs
@@ -166,7 +186,8 @@ def names_of(uris: Sequence[str], roots: Mapping[str, str], config: BatchConfig)
     names = {}
     for uri in uris:
         root = roots.get(uri)
-        below = Path(os.path.relpath(Path(uri).resolve().parent, Path(root).resolve())) if root else Path()
+        mirrored = root is not None and Path(uri).resolve() != Path(root).resolve()
+        below = Path(os.path.relpath(Path(uri).resolve().parent, Path(root or ".").resolve())) if mirrored else Path()
         names[uri] = below / source_name(uri)
     for depth in range(1, DEEPEST):
         bearers = Counter(names.values())
@@ -223,6 +244,8 @@ def _made(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
+    except AffectError:
+        raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SinkError(f"cannot write to {folder}: {reason}; choose another folder with -o") from error
@@ -267,6 +290,14 @@ def is_complete(job: Job, config: BatchConfig, models: Mapping[str, str]) -> boo
     )
 
 
+def _remove_stale(folder: Path) -> None:
+    """Remove the drafts of claims and locks of processes that were killed."""
+    for draft in [*folder.glob(f".*{SHEET}.*{DRAFT}"), *folder.glob(f"{lock_path(folder / '*').name}.*")]:
+        with suppress(OSError):
+            if time.time() - draft.stat().st_mtime > DRAFT_S:
+                draft.unlink()
+
+
 def _names_kept(folder: Path) -> dict[str | None, list[Path]]:
     """The names below the folder that each source's outputs have, by the source's path."""
     names: dict[str | None, list[Path]] = {}
@@ -299,7 +330,7 @@ def _create(folder: Path, stem: str, source: Sheet, suffixes: Collection[str]) -
 
 def _write_claim(sheet: Path, source: Sheet) -> bool:
     """Make the sheet of a claim, whole from its first moment; False where there is one."""
-    draft = sheet.with_name(f".{uuid.uuid4().hex}{SHEET}.draft")
+    draft = draft_path(sheet)
     text = json.dumps({"source": source, "complete": False})
     try:
         draft.write_text(text, encoding="utf-8")

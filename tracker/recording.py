@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
-from tracker.config import OWN, BatchConfig
+from tracker.config import OWN, BatchConfig, ReportConfig
 from tracker.engine import Engine, track
 from tracker.errors import SinkError
 from tracker.faults import plain_line
@@ -22,15 +23,20 @@ from tracker.interrupt import Interrupt
 from tracker.leases import Held, Lease
 from tracker.neutral import neutral_faces
 from tracker.outputs import STDOUT, SUFFIXES, Job, ensure_claim, is_complete, read_sheet, settings
+from tracker.report import write_report
 from tracker.sheets import Outcome, Tally, outcome_of, sheet_of
 from tracker.sinks import Sink, SinkContext, open_sink, parts_of, write_meta
-from tracker.sinks.files import JOURNAL
+from tracker.sinks.files import JOURNAL, drafts_of
 from tracker.sinks.records import columns_of
 from tracker.sources import Source, open_source
+from tracker.traces.baseline import Baseline, Baselines, baselines_of, lacking, parse_choice, told, write_relative
+from tracker.traces.reading import read_trace
 from tracker.types import SourceInfo, TrackedFrame
 
 BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {rate_noinv_fmt}, {remaining} left"
 BAR_WITHOUT_TOTAL = "{desc} {n_fmt} frames, {rate_noinv_fmt}, {elapsed}"
+RECORDS = ("csv", "parquet", "jsonl")
+"""Kinds of outputs that hold a trace."""
 WAIT_S = 0.2
 """Between two looks at outputs that another run is writing."""
 LOG_INTERVAL_S = 10.0
@@ -48,6 +54,7 @@ class Recorder:
         neutral: np.ndarray | None = None,
         position: int | None = None,
         several: bool = False,
+        baseline: Baseline | None = None,
     ) -> None:
         self.config = config
         self.models = models
@@ -55,6 +62,8 @@ class Recorder:
         self.interrupt = interrupt
         self.neutral = neutral
         """(P, 3): everybody's neutral face, for a landmark model; None where none is given."""
+        self.baseline = baseline
+        """Everybody's, where it comes from a file of its own."""
         self.position = position
         """Line of the progress bar among those of other processes; None where there are none."""
         self.several = several
@@ -135,14 +144,19 @@ class Recorder:
         paths = [Path(path) for path in job.outputs(self.config.output).values() if path != STDOUT]
         paths += [path.with_suffix(JOURNAL) for path in paths if path.suffix == SUFFIXES["parquet"]]
         leftovers = [part for path in paths for part in parts_of(path)]
+        for draft in [draft for path in (*paths, job.sheet) for draft in drafts_of(path)]:
+            draft.unlink(missing_ok=True)  # of runs that were killed: this one holds the lease
         try:
             if self.config.tracker.neutral == OWN:
                 self._learn_neutral(job)
             tally.engine = self.engine.meta()
             tally.started = time.monotonic()
             self._record(job, tally, leases)
+            if self.config.output.baseline:
+                self._relate(job, tally, self.config.output.baseline)
             leases[0].give_back()
             write_meta(job.sheet, sheet_of(job, tally, self.config))
+            self._report(job)
         except (KeyboardInterrupt, Exception) as error:
             if self.config.debug and isinstance(error, Exception):
                 traceback.print_exc()
@@ -160,6 +174,12 @@ class Recorder:
         files = map(str, job.outputs(self.config.output).values())
         return outcome_of(job, tally, "done" if tally.complete else "truncated", files)
 
+    def _report(self, job: Job) -> None:
+        """Write the report, where wanted, of the table and the sheet."""
+        outputs = job.outputs(self.config.output)
+        if "report" in outputs:
+            write_report(Path(outputs["csv"]), ReportConfig(overwrite=True), Path(outputs["report"]))
+
     def _learn_neutral(self, job: Job) -> None:
         """Read the source once before it is tracked, for the neutral faces in it."""
         with (
@@ -174,6 +194,17 @@ class Recorder:
             if codes := self.engine.codes:
                 codes.given = neutral_faces(self.engine, source, passed)
 
+    def _relate(self, job: Job, tally: Tally, choice: str) -> None:
+        """Take the baselines of the trace that was just written, and fill its relative columns."""
+        paths = {kind: Path(path) for kind, path in job.outputs(self.config.output).items() if kind in RECORDS}
+        trace = read_trace(next(path for kind in RECORDS if (path := paths.get(kind))))
+        one_person = self.config.tracker.faces == 1
+        baselines: Baselines = {None: self.baseline} if self.baseline else {}
+        baselines = baselines or baselines_of(trace, parse_choice(choice), one_person)
+        write_relative(paths, baselines)
+        tally.baseline = told(choice, baselines, trace.face_ids, self.models.get("baseline"))
+        tally.remarks += lacking(baselines, trace.face_ids)
+
     def _record(self, job: Job, tally: Tally, leases: Sequence[Lease]) -> None:
         with open_source(job.uri, self.config.source) as source:
             tally.info = source.info
@@ -183,7 +214,7 @@ class Recorder:
                 tally.report = source.report()
 
     def _fill_sinks(self, job: Job, tally: Tally, source: Source, leases: Sequence[Lease]) -> None:
-        with self._bar(_name(job), source.info) as bar, ExitStack() as stack:
+        with self._bar(_name(job), source.info) as bar, logging_redirect_tqdm(), ExitStack() as stack:
             sinks = self._open_sinks(job, tally, source.info, stack)
             for tracked in track(source, self.engine):
                 self.interrupt.check()
@@ -206,7 +237,11 @@ class Recorder:
             source_column=output.source_column,
             model=tally.engine["model"]["name"],
             window_rate_hz=tally.engine["window_rate_hz"],
-            extras=(*(("attention",) if output.attention else ()), *tally.engine["told"]),
+            extras=(
+                *(("attention",) if output.attention else ()),
+                *(("relative",) if output.baseline else ()),
+                *tally.engine["told"],
+            ),
             readings=tuple(tally.engine["readings"]),
         )
         tally.columns = columns_of(context)
@@ -214,6 +249,7 @@ class Recorder:
         return [
             stack.enter_context(open_sink(kind, path, named if path == STDOUT else context))
             for kind, path in job.outputs(output).items()
+            if kind != "report"
         ]
 
     def _bar(self, name: str, info: SourceInfo) -> tqdm:
@@ -238,7 +274,8 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
     if config.overwrite:
         return None
     name = str(job.folder / job.stem)
-    files = all(path != STDOUT and Path(path).is_file() for path in job.outputs(config.output).values())
+    paths = job.outputs(config.output).values()
+    files = all(path != STDOUT and (Path(path).is_file() or Path(path).is_dir()) for path in paths)
     if is_complete(job, config, models) and (files or config.resume):
         return Outcome(job.uri, "skipped", f"{name} is complete; --overwrite tracks it again", name)
     standing = job.standing(config.output)

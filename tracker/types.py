@@ -12,7 +12,7 @@ from nets.expressions import EXPRESSIONS as EXPRESSIONS
 Tell = Callable[[str], None]
 """Takes a plain line for the user, from any thread."""
 
-Status = Literal["ok", "low_quality", "no_face"]
+Status = Literal["ok", "low_quality", "model_fault", "no_face"]
 STATUSES: tuple[str, ...] = get_args(Status)
 
 Told = Literal["deviation", "expressions"]
@@ -42,6 +42,8 @@ class Frame:
     """Counts from 0 over the frames that the source yields."""
     captured: float | None = None
     """time.monotonic() at capture, seconds; live sources only, for latency figures alone."""
+    name: str | None = None
+    """Of a still: its file's name. A still is measured by itself, and its time is 0. None for a frame of a film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class AffectSample:
     track_id: int
     """The face's id."""
     status: Status
-    """ok or low_quality (still measured)."""
+    """ok, low_quality (still measured), or model_fault: the model's answer is no number, and every value NaN."""
     valence: float
     """[-1, 1]: the combiner's answer over the window (equal to valence_frame for a single-frame model)."""
     arousal: float
@@ -130,6 +132,8 @@ class TrackedFrame:
     frame: Frame
     faces: tuple[Face, ...]
     samples: tuple[AffectSample, ...]
+    cut: bool = False
+    """Whether another scene begins with this frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ class SourceInfo:
     uri: str
     """As the user gave it."""
     kind: str
-    """video | images | camera | stream."""
+    """video | images | stills | camera | stream."""
     width: int
     """Pixels, after rotation."""
     height: int
@@ -163,13 +167,15 @@ class SourceInfo:
     duration: float | None
     """Seconds; None where unknown."""
     time_base: str
-    """Of the timestamps, e.g. "1/90000"; "1/fps" for pictures."""
+    """Of the timestamps, e.g. "1/90000"; "1/fps" for pictures, "" for stills."""
     codec: str = ""
     """Codec, or picture format."""
     rotation: int = 0
     """Degrees clockwise that were applied: 0, 90, 180 or 270."""
     pixel_aspect: float = 1.0
     """Width by height of a pixel as it is stored; those of the frames are square."""
+    stream: int | None = None
+    """Number of the video stream in its container; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

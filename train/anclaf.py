@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from nets.anclaf import Anclaf, AnclafConfig, Encoding
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
+from nets.onnx.export import export_trained
 from train import metrics, run
 from train.config import TrainingConfig
 from train.critic import critic_losses, frozen, realness
@@ -237,4 +239,5 @@ def export(config: TrainingConfig, folder: Path, path: Path, command: str, data:
         training={**config.to_dict(), "epochs_done": state["epoch"]},
     )
     save(path, model, card, torch.float16)
+    export_trained(path)
     return path

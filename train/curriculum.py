@@ -11,8 +11,10 @@ from torch import Tensor
 
 from nets.anclaf import Anclaf, with_recurrence
 from nets.anclaf.combiner import Recurrence
-from nets.checkpoint import ModelCard, save
-from nets.onnx.own import OwnNetwork
+from nets.card import ModelCard
+from nets.checkpoint import save
+from nets.onnx.export import export_trained
+from nets.onnx.own_network import OwnNetwork
 from tracker.errors import DataError, UsageError
 from train import run
 from train.config import StageTwoConfig, TrainingConfig
@@ -132,6 +134,7 @@ def export(
     )
     if run.rank_and_world()[0] == 0:
         save(folder / f"{name}.safetensors", whole, own, torch.float16)
+        export_trained(folder / f"{name}.safetensors")
     return folder / f"{name}.safetensors"
 
 

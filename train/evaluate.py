@@ -143,7 +143,7 @@ def check_folder(file: Path | None) -> None:
 
 def open_runtime(model: str) -> "Runtime":
     """The model's runtime on the CPU; CheckpointError where it cannot be used."""
-    from nets.checkpoint import CheckpointFault
+    from nets.card import CheckpointFault
     from nets.runtime import load_runtime
 
     try:

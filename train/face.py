@@ -6,22 +6,26 @@ left out, so that neither leans on the other.
 """
 
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from nets.anclaf import Anclaf, with_face
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from nets.expressions import EXPRESSIONS
-from tracker.errors import DataError
+from nets.onnx.export import export_trained
+from nets.torch_runtime import fold_batch_norms
+from tracker.errors import CheckpointError, DataError
 from train import run
 from train.anclaf import validate
-from train.config import CONFIGS, Configuration, StageOneConfig, Weighted
+from train.config import CONFIGS, THEN, Configuration, StageOneConfig, Weighted
 from train.datasets.ferplus import CENTRES
 from train.distortion import augment, distort
 from train.dlib import face_encoder_weights
@@ -57,6 +61,8 @@ class FaceConfig(Weighted, Configuration):
     """Of the face network."""
     widths: tuple[int, ...] = (128, 160)
     """Of C's encoder of its maps."""
+    picture: int = 0
+    """Side to which crops are shrunk for the face network, pixels; 0: they are not."""
     face_weights: str = "dlib_face_recognition_resnet_model_v1.dat"
     """The file with which the face network begins; empty: with drawn weights."""
     label_share: float = 0.4
@@ -78,6 +84,10 @@ class FaceConfig(Weighted, Configuration):
     """Share of the faces for which the half of C's feature that reads ZQ is 0."""
     face_left_out: float = 0.15
     """Likewise of the half that reads the face network's maps."""
+    teachers: tuple[str, ...] = ()
+    """Models that this command made, whose mean answer the pupil learns too: names of those that ship, or files."""
+    teacher_share: float = 0.5
+    """Of the teachers' answer in the target; the rest is what the set says."""
     loss: dict[str, float] = field(default_factory=lambda: {"affect": 1.0, "emotion": 1.0, "deviation": 0.1})
     epochs: int = 8
     waits: int = 1
@@ -101,7 +111,9 @@ class FaceConfig(Weighted, Configuration):
 
     def card(self) -> dict[str, Any]:
         """For a model card: files by their names alone."""
-        return {**self.to_dict(), "start": Path(self.start).stem, "face_weights": Path(self.face_weights).name}
+        teachers = [Path(name).stem for name in self.teachers]
+        files = {"start": Path(self.start).stem, "face_weights": Path(self.face_weights).name}
+        return {**self.to_dict(), **files, "teachers": teachers}
 
 
 def train_face(config: FaceConfig, data: Path, rows: Rows, out: Path, command: str) -> Path:
@@ -117,26 +129,67 @@ def train_face(config: FaceConfig, data: Path, rows: Rows, out: Path, command: s
     faces, held = (examples(prepared, rows[part], stage, training=part == "train") for part in ("train", "validation"))
     if faces.emotions is None:
         raise DataError(f"{prepared.folder} has no emotions; expected a set with votes or labels, such as ferplus")
+    teachers = [open_teacher(name, prepared) for name in config.teachers]
+    command = THEN.join([*(teacher.command for _, teacher in teachers), command])
     out.mkdir(parents=True, exist_ok=True)
-    lesson = FaceLesson(single, faces, config, out)
+    taught = mean_answer([model for model, _ in teachers], faces, prepared.template.margin) if teachers else None
+    lesson = FaceLesson(single, faces, config, out, taught)
     if not lesson.resume() and config.face_weights:
         lesson.begin_with(Path(config.face_weights))
-    taught = lesson.run(held, prepared.template.margin)
-    set_readout(taught, config)
-    factors = calibrate(taught, held, prepared.template.margin)
+    model = lesson.run(held, prepared.template.margin)
+    set_readout(model, config)
+    factors = calibrate(model, held, prepared.template.margin)
     path = out / f"{config.name}.safetensors"
-    save(path, taught, grown_card(card, taught, crop, config, command, prepared, factors), torch.float16)
+    save(path, model, grown_card(card, model, crop, config, command, prepared, factors), torch.float16)
+    export_trained(path)
     return path
+
+
+class Taught(NamedTuple):
+    """What teachers say of N faces."""
+
+    affect: Tensor
+    """(N, 2)."""
+    expressions: Tensor
+    """(N, 8): probabilities, as if all were equally common."""
+
+
+def open_teacher(name: str, data: Prepared) -> tuple[Anclaf, ModelCard]:
+    """A model by name or path, and its card; CheckpointError where it names no expressions, DataError where its crops
+    are not the set's."""
+    model, card = open_anclaf(name)
+    check_crops(card.name, card.crop, data)
+    if not model.has_expressions:
+        raise CheckpointError(f"{card.name} names no expressions; expected a teacher that `affect train face` made")
+    return model, card
+
+
+@torch.inference_mode()
+def mean_answer(teachers: Sequence[Anclaf], faces: Examples, margin: int, batch: int = 256) -> Taught:
+    """Mean of the teachers' answers, to each face as it is and mirrored."""
+    models = [fold_batch_norms(model).to(run.device(), memory_format=torch.channels_last) for model in teachers]  # type: ignore[call-overload]
+    parts = []
+    for index in tqdm(torch.arange(len(faces)).split(batch), "teachers", leave=False):
+        crops = inner(faces.pictures(index), margin).to(run.device()).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(crops.device.type, torch.bfloat16):
+            answers = [model.encode(view) for model in models for view in (crops, crops.flip(3))]
+        affect = torch.stack([answer.affect.float() for answer in answers]).mean(0).cpu()
+        parts.append((affect, torch.stack([answer.expressions.float() for answer in answers]).mean(0).cpu()))
+    return Taught(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 class FaceLesson:
     """The training: everything that a checkpoint has to hold to go on where it stopped."""
 
-    def __init__(self, single: Anclaf, faces: Examples, config: FaceConfig, folder: Path) -> None:
+    def __init__(
+        self, single: Anclaf, faces: Examples, config: FaceConfig, folder: Path, taught: Taught | None = None
+    ) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.faces, self.folder, self.epoch = config, faces, folder, 0
+        self.config, self.faces, self.folder, self.taught, self.epoch = config, faces, folder, taught, 0
         self.device, self.log = run.device(), run.Log(folder)
-        self.pupil = with_face(single, config.levels, config.widths).eval().requires_grad_(False).to(self.device)
+        self.pupil = (
+            with_face(single, config.levels, config.widths, config.picture).eval().requires_grad_(False).to(self.device)
+        )
         network, reader = self.pupil.face_encoder, self.pupil.combiner.face
         assert network is not None and reader is not None and faces.frequency is not None
         self.network, self.reader = network, reader
@@ -148,13 +201,13 @@ class FaceLesson:
         self.average = deepcopy(self.pupil)
         self.log_prior = faces.frequency.log().to(self.device)
         self.weights = faces.weights(StageOneConfig(weighting="emotions"), config.weight_power)
-        groups = self._taught()
+        groups = self._learning()
         self.steps = len(faces) // config.batch
         self.optimiser = torch.optim.AdamW(groups, config.learning_rate, (0.9, 0.99), weight_decay=config.weight_decay)
         rates: Any = [self._late_rate if group["waits"] else self._rate for group in groups]
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, rates)
 
-    def _taught(self) -> list[dict[str, Any]]:
+    def _learning(self) -> list[dict[str, Any]]:
         """What learns, in groups with their rates: C's new parts, and the face network's late parts, the last first."""
         groups: list[dict[str, Any]] = [{"params": list(self.reader.parameters()), "waits": False}]
         parts = list(self.network)[self.config.frozen :] if self.config.face_rate else []
@@ -175,7 +228,8 @@ class FaceLesson:
 
     def begin_with(self, path: Path) -> None:
         """Take the face network's first weights from dlib's file; DataError where it is not that network's."""
-        tensors = face_encoder_weights(path, self.pupil.config.size, self.config.levels)
+        size = self.config.picture or self.pupil.config.size
+        tensors = face_encoder_weights(path, size, self.config.levels)
         for model in (self.pupil, self.average):
             run.fill(model.face_encoder, tensors, path)
 
@@ -211,11 +265,19 @@ class FaceLesson:
             feature = self._feature(crops.contiguous(memory_format=torch.channels_last).to(self.device))
         reading = self.reader(feature.float())
         assert batch.emotions is not None
-        alike = torch.ones(len(index), device=self.device)
+        affect, alike = batch.affect, torch.ones(len(index), device=self.device)
         # the prior is added to the logits, which so learn a posterior under equally common emotions (Menon et al. 2021)
+        emotion = soft_cross_entropy(reading.expression_logits + self.log_prior, batch.emotions, alike)
+        if self.taught is not None:
+            share, answer = self.config.teacher_share, Taught(*(part[index].to(self.device) for part in self.taught))
+            affect = torch.lerp(affect, answer.affect, share)
+            # the teachers' posterior is under equally common emotions already
+            emotion = torch.lerp(
+                emotion, soft_cross_entropy(reading.expression_logits, answer.expressions, alike), share
+            )
         losses = {
-            "affect": affect_loss(reading.affect, batch.affect, batch.weights),
-            "emotion": soft_cross_entropy(reading.expression_logits + self.log_prior, batch.emotions, alike),
+            "affect": affect_loss(reading.affect, affect, batch.weights),
+            "emotion": emotion,
             "deviation": deviation_loss(reading.log_deviation, reading.affect, batch.affect),
         }
         run.descend(self.optimiser, self.schedule, run.total_of(losses, self.config.weight), LONGEST_STEP)

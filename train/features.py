@@ -11,12 +11,13 @@ from typing import BinaryIO
 import numpy as np
 from tqdm import tqdm
 
-from nets.checkpoint import ModelCard
+from nets.card import ModelCard
 from nets.files import write_whole
 from nets.network import Network
-from nets.onnx.own import OwnNetwork
+from nets.onnx.own_network import OwnNetwork
 from nets.onnx.session import OnnxFault
-from nets.runtime import Runtime
+from nets.runtime import OnnxRuntime, Runtime
+from nets.torch_runtime import TorchRuntime
 from tracker.errors import CheckpointError, DataError, SinkError
 from train.prepared import Prepared
 
@@ -53,8 +54,11 @@ def write_features(model: Network, data: Prepared, folder: Path, batch: int = 64
     done = _progress(folder, key)
     if done < shape[0]:
         card = ModelCard("features", "", model.config.to_dict(), {}, "", "", "")
-        own = isinstance(model, OwnNetwork)
-        runtime = Runtime(model, card, "cpu", "onnx") if own else Runtime(model, card, device)
+        runtime: Runtime
+        if isinstance(model, OwnNetwork):
+            runtime = OnnxRuntime(card, model.opened(), None)
+        else:
+            runtime = TorchRuntime(model, card, device)
         with _said(path), _opened(path, shape, done) as file:
             _write_blocks(file, runtime, data, (done, batch), key)
     rows = np.load(path, mmap_mode="r")

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from nets.anclaf import Anclaf
-from nets.checkpoint import CheckpointFault, load
-from nets.onnx.own import OwnNetwork
+from nets.card import CheckpointFault
+from nets.checkpoint import load
+from nets.onnx.own_network import OwnNetwork
 from tracker.errors import CheckpointError
 from train import anclaf, run
 from train.config import THEN, TrainingConfig, read_config

@@ -84,7 +84,7 @@ def command_of(name: str) -> click.Command:
 
 def template_of(size: int, channels: str, like: str | None, margin: int) -> "Template":
     """The template of the crops: of a size, or a model's own; CheckpointError for one that cannot be used."""
-    from nets.checkpoint import CheckpointFault, find, read_card
+    from nets.card import CheckpointFault, find, read_card
     from tracker.faces.align import Template
 
     if like is None:

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from nets.anclaf import Anclaf, with_quadrant_head
-from nets.checkpoint import ModelCard, save
-from nets.runtime import fold_batch_norms
+from nets.card import ModelCard
+from nets.checkpoint import save
+from nets.onnx.export import export_trained
+from nets.torch_runtime import fold_batch_norms
 from tracker.errors import CheckpointError, UsageError
 from train import run
 from train.ablation import distorted
@@ -157,6 +159,7 @@ def write(model: Anclaf, pupil: Anclaf, card: ModelCard, out: Path) -> Path:
     grown.quadrant_head = pupil.quadrant_head
     path = out / f"{card.name}.safetensors"
     save(path, grown, replace(card, config=grown.config.to_dict()), torch.float16)
+    export_trained(path)
     return path
 
 

@@ -13,9 +13,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nets.anclaf import Anclaf
-from nets.checkpoint import ModelCard, find, read_weights, save_weights
-from nets.onnx.session import OnnxFault, quantise
-from nets.runtime import Runtime, fold_batch_norms
+from nets.card import ModelCard, find
+from nets.checkpoint import read_weights, save_weights
+from nets.onnx.export import encoder_of, export_trained, quantise
+from nets.onnx.session import OnnxFault
 from tracker.errors import CheckpointError
 from train.config import THEN, StageOneConfig
 from train.distortion import augment, distort
@@ -83,7 +84,7 @@ def quantised(model: Anclaf, card: ModelCard, sight: Sight, config: QuantiseConf
     torch.manual_seed(config.seed)
     seen, held = torch.randperm(len(sight.faces))[: config.faces + config.held_out].tensor_split([config.faces])
     try:
-        told = replace(card, quantised=dict(quantise(fold_batch_norms(model), sight.crops(seen))))
+        told = replace(card, quantised=quantise(model, sight.crops(seen)))
         moved = moved_by(model, told, sight.crops(held))
     except OnnxFault as fault:
         raise CheckpointError(f"{card.name} cannot be quantised: {fault}") from fault
@@ -95,12 +96,13 @@ def quantised(model: Anclaf, card: ModelCard, sight: Sight, config: QuantiseConf
 
 def moved_by(model: Anclaf, card: ModelCard, batches: Iterable[np.ndarray]) -> dict[str, float]:
     """Mean and 99th percentile of how far valence and arousal lie from those of the same encoder unrounded."""
-    plain, whole = (Runtime(model, card, kind=kind) for kind in ("onnx", "int8"))
-    apart = np.concatenate([np.abs(plain.encode(crops).affect - whole.encode(crops).affect) for crops in batches])
+    plain, whole = encoder_of(model), encoder_of(model, card.quantised)
+    apart = np.concatenate([np.abs(plain(crops).affect - whole(crops).affect) for crops in batches])
     return {"moved": round(float(apart.mean()), 4), "moved_p99": round(float(np.percentile(apart, 99)), 4)}
 
 
 def _write(source: Path, card: ModelCard, out: Path) -> Path:
     path = out / source.name
     save_weights(path, read_weights(source)[0], card)
+    export_trained(path)
     return path

@@ -7,7 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nets.checkpoint import Base, CheckpointFault, find, read_weights, save_weights
+from nets.card import Base, CheckpointFault, find
+from nets.checkpoint import read_weights, save_weights
+from nets.onnx.export import export_trained
 from tracker.errors import CheckpointError, UsageError
 from train.config import THEN
 from train.preparing.blocks import writing
@@ -37,6 +39,8 @@ def share_models(base: str, models: Sequence[str], out: Path) -> list[Path]:
         for path, own, (_, card) in zip(further, parts, others, strict=True):
             step = f"{THEN}{STEP} {first.stem} {path.stem}"
             save_weights(path, own, replace(card, command=card.command.removesuffix(step) + step), known)
+        for path in (first, *further):
+            export_trained(path)
     return [first, *further]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nets.anclaf.combiner import Combiner, CombinerEncoder, FaceReader, Recurrence, Score
 from nets.anclaf.discriminator import QUADRANTS, Discriminator, latent_head
-from nets.anclaf.face import LEVELS, FaceEncoder
+from nets.anclaf.face import LEVELS, AreaShrink, FaceEncoder
 from nets.anclaf.generator import Generator
 from nets.anclaf.layers import Norm
 from nets.network import Answer, Network
@@ -49,6 +49,8 @@ class AnclafConfig:
     expressions and deviations too."""
     face_widths: tuple[int, ...] = ()
     """Of C's encoder of those maps."""
+    face_picture: int = 0
+    """Side of what the face network sees, pixels: the whole crop, shrunk; 0: as it is."""
     recurrence: Literal["none", "lstm", "attention"] = "none"
     """none: ANCLaF. lstm: ANCLaF-S-n. attention: ANCLaF-SA-n."""
     hidden: int = 512
@@ -131,9 +133,11 @@ class Anclaf(Network):
         recurrence = None
         if c.recurrence != "none":
             recurrence = Recurrence(c.feature, c.hidden, c.recurrence == "attention", c.score)
-        self.face_encoder, reader = None, None
+        self.face_shrink, self.face_encoder, reader = None, None, None
         if c.face_levels:
-            self.face_encoder = FaceEncoder(c.size, c.face_levels)
+            picture = c.face_picture or c.size
+            self.face_shrink = AreaShrink(c.size, picture) if picture < c.size else None
+            self.face_encoder = FaceEncoder(picture, c.face_levels)
             width = LEVELS[c.face_levels - 1][0]
             reader = FaceReader(CombinerEncoder(width, c.face_widths, c.combiner_norm, c.combiner_residual), c.feature)
         self.combiner = Combiner(encoder, c.combiner_widths[-1], recurrence, reader)
@@ -177,7 +181,10 @@ class Anclaf(Network):
     def face_maps(self, crops: Tensor) -> Tensor:
         """The face network's maps (B, width, t, t) of crops (B, C, S, S) of 0 to 255."""
         assert self.face_encoder is not None
-        return self.face_encoder(crops.float() / 127.5 - 1)
+        pictures = crops.float()
+        if self.face_shrink is not None:
+            pictures = self.face_shrink(pictures)
+        return self.face_encoder(pictures / 127.5 - 1)
 
     def own_feature(self, crops: Tensor) -> Tensor:
         """C's feature (B, F) of ZQ alone, of crops (B, C, S, S) of 0 to 255."""
@@ -254,9 +261,13 @@ def with_quadrant_head(model: Anclaf, head: bool = True) -> Anclaf:
     return grown
 
 
-def with_face(model: Anclaf, levels: int, widths: tuple[int, ...]) -> Anclaf:
-    """A copy that sees the face network's maps beside ZQ, of crops twice as large; what is new is still untaught."""
-    config = replace(model.config, size=2 * model.config.size, shrink=2, face_levels=levels, face_widths=widths)
+def with_face(model: Anclaf, levels: int, widths: tuple[int, ...], picture: int = 0) -> Anclaf:
+    """A copy that sees the face network's maps beside ZQ, of crops twice as large; what is new is still untaught.
+
+    picture: side to which the crops are shrunk for the face network; 0: they are not.
+    """
+    face = {"face_levels": levels, "face_widths": widths, "face_picture": picture}
+    config = replace(model.config, size=2 * model.config.size, shrink=2, **face)
     grown = Anclaf(config)
     grown.load_state_dict(model.state_dict(), strict=False)
     return grown

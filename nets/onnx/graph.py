@@ -1,10 +1,12 @@
 """Writes ONNX files: a graph of nodes, and the few messages of onnx.proto that it needs, as protobuf's bytes.
 
-torch's exporters need the package onnx, whose releases since 1.20 want a protobuf that MediaPipe 0.10.21 forbids.
+A weight may stand in the file, or where it stands already: in a checkpoint beside the file. torch's exporters know no
+such thing, and would write every weight a second time.
 """
 
 import struct
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,23 +18,83 @@ ELEMENTS = {np.dtype(name): number for name, number in (("f4", 1), ("u1", 2), ("
 FLOAT, INT, INTS = 1, 2, 7
 """AttributeProto.AttributeType."""
 
+EXTERNAL = 1
+"""TensorProto.DataLocation: the values stand in another file."""
+HALF = 10
+"""TensorProto.DataType of float16."""
+
 Attribute = int | float | Sequence[int]
 Shape = Sequence[int | str]
 """Sides; a name stands for one that is free."""
 
 
+class Stored(NamedTuple):
+    """Where a weight stands in a file beside the ONNX file, as raw numbers, little end first."""
+
+    file: str
+    """Its name, without a folder."""
+    offset: int
+    """Bytes."""
+    length: int
+    """Bytes."""
+    half: bool
+    """float16; else float32."""
+
+
+class Weight(str):
+    """The name of a weight in a graph: float32, and the same for every input."""
+
+    shape: tuple[int, ...]
+
+    def __new__(cls, name: str, shape: Sequence[int]) -> "Weight":
+        weight = super().__new__(cls, name)
+        weight.shape = tuple(shape)
+        return weight
+
+
 class Graph:
     """Nodes and constants in the order in which they are added."""
 
-    def __init__(self) -> None:
+    def __init__(self, stored: Mapping[int, Stored] | None = None) -> None:
+        """stored: where weights stand, by the address of their values in memory; the others are written."""
         self._nodes: list[bytes] = []
         self._constants: list[bytes] = []
-        self._named = 0
+        self._stored = stored or {}
+        self._weights: dict[int, tuple[Weight, np.ndarray]] = {}
+        self._named = self._fixed = 0
 
     def node(self, operator: str, *inputs: str | ArrayLike, **attributes: Attribute) -> str:
         """Add a node of an ONNX operator and return the name of its answer; an input is such a name, or a constant."""
         self._named += 1
         return self._add(f"{operator}_{self._named - 1}", operator, *inputs, **attributes)
+
+    def weight(self, values: np.ndarray) -> Weight:
+        """A weight float32, by reference where it is stored beside the file; the same array is added once."""
+        place = values.__array_interface__["data"][0]
+        if place not in self._weights:
+            where = self._stored.get(place)
+            name = self._constant(values) if where is None else self._reference(values.shape, where)
+            self._weights[place] = Weight(name, values.shape), values  # kept, so that no other takes its place
+        return self._weights[place][0]
+
+    def named(self, name: str, node: str) -> str:
+        """A node's answer by another name, for an output."""
+        return self._add(name, "Identity", node)
+
+    def fixed(
+        self, operator: str, *inputs: str | ArrayLike, shape: Sequence[int] = (), **attributes: Attribute
+    ) -> Weight:
+        """A weight (of a shape) made of others, once, when the file is opened; it takes no number from the nodes."""
+        self._fixed += 1
+        return Weight(self._add(f"fixed_{self._fixed - 1}", operator, *inputs, **attributes), shape)
+
+    def _reference(self, shape: Sequence[int], where: Stored) -> str:
+        name = f"stored_{len(self._constants)}"
+        entries = {"location": where.file, "offset": str(where.offset), "length": str(where.length)}
+        external: tuple[int | bytes, ...] = (13, *(message((1, key), (2, value)) for key, value in entries.items()))
+        kind = HALF if where.half else ELEMENTS[np.dtype("f4")]
+        self._constants.append(message((1, *shape), (2, kind), (8, name), external, (14, EXTERNAL)))
+        return self.fixed("Cast", name, to=ELEMENTS[np.dtype("f4")]) if where.half else name
 
     def _add(self, name: str, operator: str, *inputs: str | ArrayLike, **attributes: Attribute) -> str:
         names = [value if isinstance(value, str) else self._constant(np.asarray(value)) for value in inputs]

@@ -2,24 +2,23 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from nets.anclaf.combiner import Recurrence, Score
+from nets.answer import Answer
 from nets.expressions import EXPRESSIONS
-from nets.network import Answer, Network, joint_quadrants
 from nets.onnx.own_card import Classes, OwnCard, Place, read_own
 from nets.onnx.session import OnnxFault, open_session, probes
 
 KIND = "onnx"
 SUFFIX = ".onnx"
 INPUT_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
+EXTERNAL_DATA = b"\x0a\x08location\x12"
+"""How a weight that stands in another file says so: the key of an entry of TensorProto.external_data."""
 NEAR_ONE = 0.02
 """How far the sum of probabilities may lie from 1."""
 
@@ -31,9 +30,12 @@ class OwnEncoder:
     """
 
     name = "onnx"
+    has_deviation = False
 
     def __init__(self, file: bytes, card: OwnCard, threads: int | None = None) -> None:
         self.card, self.threads = card, threads
+        if EXTERNAL_DATA in file:
+            raise OnnxFault("its weights stand in another file (external data); expected one file with all of it")
         try:
             self._session = open_session(file, threads)
         except OnnxFault:
@@ -58,6 +60,11 @@ class OwnEncoder:
         }
         return self._answer(outputs)
 
+    @property
+    def has_expressions(self) -> bool:
+        """Whether its card names the output of expressions."""
+        return self.card.expressions is not None
+
     def __deepcopy__(self, memo: dict) -> "OwnEncoder":
         return self
 
@@ -76,8 +83,7 @@ class OwnEncoder:
         expressions = None if card.expressions is None else _probabilities(outputs, card.expressions)
         told = [affect] if expressions is None else [affect, expressions]
         feature = np.hstack(told) if card.feature is None else outputs[card.feature]
-        high = torch.from_numpy((affect >= 0).astype(np.float32))
-        return Answer(feature, joint_quadrants(high).numpy(), affect, expressions)
+        return Answer(feature, _quadrants(affect), affect, expressions)
 
     def _check_input(self) -> tuple[str, bool]:
         """The input's name, and whether it takes any number of crops at once."""
@@ -110,6 +116,13 @@ class OwnEncoder:
         for name in [name for name in names if name not in known][:1]:
             raise OnnxFault(f"it has no output {name!r}, which its card names; it has {', '.join(known)}")
         return list(dict.fromkeys(names))
+
+
+def _quadrants(affect: np.ndarray) -> np.ndarray:
+    """(B, 4): certain of the quadrant in which affect (B, 2) lies, in the order ++, -+, --, +-; zero counts as high."""
+    valence, arousal = (affect >= 0).T
+    joint = [valence & arousal, ~valence & arousal, ~valence & ~arousal, valence & ~arousal]
+    return np.stack(joint, axis=1).astype(np.float32)
 
 
 def _rows(name: str, values: Any, faces: int) -> np.ndarray:
@@ -168,7 +181,7 @@ class OwnConfig:
     """Width F of what the recurrence reads."""
     recurrence: Literal["none", "lstm", "attention"] = "none"
     hidden: int = 0
-    score: Score = "linear"
+    score: Literal["linear", "mlp"] = "linear"
 
     def __post_init__(self) -> None:
         self.own  # noqa: B018
@@ -193,65 +206,8 @@ class OwnConfig:
         return asdict(self)
 
 
-class Behind(nn.Module):
-    """What stands behind the encoder, under the name that it has in ANCLaF: both are trained and stored alike."""
-
-    def __init__(self, recurrence: Recurrence | None) -> None:
-        super().__init__()
-        self.recurrence = recurrence
-
-
-class OwnNetwork(Network):
-    """An encoder of one's own, with a recurrence or without; the recurrence alone has weights here."""
-
-    config: OwnConfig
-
-    def __init__(self, config: OwnConfig, file: bytes = b"", encoder: OwnEncoder | None = None) -> None:
-        """file: of the encoder, and the encoder where it has been opened; without them it only can combine()."""
-        super().__init__()
-        self.config, self._file, self._encoder = config, file, encoder
-        attention = config.recurrence == "attention"
-        single = config.recurrence == "none"
-        self.combiner = Behind(None if single else Recurrence(config.feature, config.hidden, attention, config.score))
-
-    def opened(self, threads: int | None = None) -> OwnEncoder:
-        """The encoder with so many threads (None: ONNX Runtime's choice), opened once. Raises OnnxFault."""
-        if self._encoder is None or self._encoder.threads != threads:
-            self._encoder = OwnEncoder(self._file, self.config.own, threads)
-        return self._encoder
-
-    def encode(self, crops: Tensor) -> Answer:
-        """What is read off crops (B, C, S, S) of 0 to 255, by ONNX Runtime on the CPU."""
-        encoder = self._encoder or self.opened(1)
-        levels = crops.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        answer = encoder(np.ascontiguousarray(levels))
-        return Answer(*(None if part is None else torch.from_numpy(part) for part in answer))
-
-    def combine(self, window: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Features (B, n, F), valid (B, n) bool to the newest frame's affect (B, 2) and attention (B, n) or None."""
-        if self.recurrence is None:
-            return super().combine(window, valid)
-        affect, attention = self.recurrence(window, valid)
-        return affect[:, -1], attention if self.recurrence.attention else None
-
-    def with_recurrence(self, recurrence: Literal["lstm", "attention"], hidden: int, score: Score) -> "OwnNetwork":
-        """The same encoder with a new recurrence behind it."""
-        config = replace(self.config, recurrence=recurrence, hidden=hidden, score=score)
-        return OwnNetwork(config, self._file, self._encoder)
-
-    @property
-    def recurrence(self) -> Recurrence | None:
-        """The LSTM, of S-n and SA-n."""
-        return self.combiner.recurrence
-
-    @property
-    def has_expressions(self) -> bool:
-        """Whether its card names the output of expressions."""
-        return self.config.own.expressions is not None
-
-
-def open_own(path: Path) -> tuple[OwnNetwork, OwnCard]:
-    """The network at FILE.onnx and its card FILE.json. Raises OnnxFault, ValueError for the card, OSError."""
+def open_own(path: Path, threads: int | None = 1) -> tuple[OwnEncoder, OwnConfig]:
+    """The encoder at FILE.onnx by its card FILE.json. Raises OnnxFault, ValueError for the card, OSError."""
     beside, file = path.with_suffix(".json"), path.read_bytes()
     if not beside.is_file():
         raise OnnxFault(f"it has no card; expected {beside.name} beside it: see docs/own-encoder.md")
@@ -263,13 +219,12 @@ def open_own(path: Path) -> tuple[OwnNetwork, OwnCard]:
         card = read_own(values, path.stem)
     except ValueError as error:
         raise ValueError(f"{beside.name}: {error}") from error
-    encoder = OwnEncoder(file, card, threads=1)
-    config = OwnConfig(values, path.name, hashlib.sha256(file).hexdigest(), encoder.feature_width)
-    return OwnNetwork(config, file, encoder), card
+    encoder = OwnEncoder(file, card, threads)
+    return encoder, OwnConfig(values, path.name, hashlib.sha256(file).hexdigest(), encoder.feature_width)
 
 
-def with_file(config: OwnConfig, folder: Path) -> OwnNetwork:
-    """The network of a checkpoint in a folder, with its FILE.onnx: that beside it, else where the card says.
+def file_of(config: OwnConfig, folder: Path) -> bytes:
+    """The FILE.onnx of a checkpoint in a folder: that beside it, else where the card says.
 
     Raises OnnxFault where neither is the file that the checkpoint was made with.
     """
@@ -278,7 +233,7 @@ def with_file(config: OwnConfig, folder: Path) -> OwnNetwork:
     for place in places:
         file = place.read_bytes()
         if hashlib.sha256(file).hexdigest() == config.sha256:
-            return OwnNetwork(config, file)
+            return file
     got = f"{places[0]} is another file" if places else f"{name} is not there"
     raise OnnxFault(
         f"its encoder is missing: {got}; expected the {name} with the SHA-256 {config.sha256[:12]}… beside it"

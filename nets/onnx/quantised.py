@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nets.onnx.graph import Attribute, Graph, Shape
+from nets.onnx.graph import ELEMENTS, Attribute, Graph, Shape, Stored, Weight
 
 QUANTISED = ("Conv", "Add", "LeakyRelu", "Concat")
 """Operators whose inputs are rounded."""
@@ -31,7 +31,8 @@ class ObservedGraph(Graph):
     def node(self, operator: str, *inputs: str | ArrayLike, **attributes: Attribute) -> str:
         """As Graph.node."""
         if operator in QUANTISED and not _of_picture(operator, inputs):
-            self.observed.update(dict.fromkeys(value for value in inputs if isinstance(value, str)))
+            values = [value for value in inputs if isinstance(value, str) and not isinstance(value, Weight)]
+            self.observed.update(dict.fromkeys(values))
         return super().node(operator, *inputs, **attributes)
 
     def file(self, inputs: Mapping[str, tuple[type, Shape]], outputs: Mapping[str, Shape]) -> bytes:
@@ -46,8 +47,8 @@ class QuantisedGraph(Graph):
     graph joins both with the operator between them.
     """
 
-    def __init__(self, ranges: Ranges) -> None:
-        super().__init__()
+    def __init__(self, ranges: Ranges, stored: Mapping[int, Stored] | None = None) -> None:
+        super().__init__(stored)
         self._ranges = ranges
         self._rounded: dict[str, str] = {}
 
@@ -57,7 +58,8 @@ class QuantisedGraph(Graph):
             return super().node(operator, *inputs, **attributes)
         values = [self._round(value) if isinstance(value, str) else value for value in inputs]
         if operator == "Conv":
-            values[1:] = self._weights(str(inputs[0]), *map(np.asarray, inputs[1:]))
+            weight, *bias = (each if isinstance(each, Weight) else self.weight(np.asarray(each)) for each in inputs[1:])
+            values[1:] = self._whole_weights(str(inputs[0]), weight, *bias)
         return super().node(operator, *values, **attributes)
 
     def _round(self, name: str) -> str:
@@ -68,17 +70,20 @@ class QuantisedGraph(Graph):
             self._rounded[name] = self._add(f"{name}_rounded", "DequantizeLinear", whole, *step)
         return self._rounded.get(name, name)
 
-    def _weights(self, x: str, weight: np.ndarray, *bias: np.ndarray) -> list[str]:
+    def _whole_weights(self, x: str, weight: Weight, *bias: Weight) -> list[str]:
         """Weight (O, I, k, k) by a step for each output; bias (O,), if any, in 32 bits by the product of both steps."""
-        steps = np.maximum(np.abs(weight).max(axis=(1, 2, 3)) / LARGEST_WEIGHT, 1e-12).astype(np.float32)
-        products = steps * step_of(*self._ranges[x])[0]
-        biases = [self._whole("bias", each, products, np.int32) for each in bias]
-        return [self._whole("weight", weight, steps, np.int8), *biases]
+        largest = self.fixed("ReduceMax", self.fixed("Abs", weight), axes=(1, 2, 3), keepdims=0)
+        steps = self.fixed("Max", self.fixed("Div", largest, float(LARGEST_WEIGHT)), 1e-12)
+        column = self.fixed("Reshape", steps, [-1, 1, 1, 1])
+        products = self.fixed("Mul", steps, step_of(*self._ranges[x])[0])
+        biases = [self._whole(each, products, products, np.int32) for each in bias]
+        return [self._whole(weight, column, steps, np.int8), *biases]
 
-    def _whole(self, name: str, values: np.ndarray, steps: np.ndarray, kind: type) -> str:
-        """Constants (O, ...) as whole numbers of steps (O,)."""
-        whole = np.rint(values / steps.reshape(-1, *[1] * (values.ndim - 1))).astype(kind)
-        return self._add(f"{name}_{self._named}", "DequantizeLinear", whole, steps, np.zeros(len(steps), kind), axis=0)
+    def _whole(self, values: Weight, divisor: Weight, steps: Weight, kind: type) -> str:
+        """Values (O, ...) as whole numbers of steps (O,)."""
+        rounded = self.fixed("Round", self.fixed("Div", values, divisor))
+        whole = self.fixed("Cast", rounded, to=ELEMENTS[np.dtype(kind)])
+        return self.fixed("DequantizeLinear", whole, steps, np.zeros(values.shape[0], kind), axis=0)
 
 
 def step_of(low: float, high: float) -> tuple[np.float32, np.uint8]:
@@ -89,4 +94,7 @@ def step_of(low: float, high: float) -> tuple[np.float32, np.uint8]:
 
 
 def _of_picture(operator: str, inputs: Sequence[str | ArrayLike]) -> bool:
-    return operator == "Conv" and np.shape(inputs[1])[1] <= PICTURE_CHANNELS
+    if operator != "Conv":
+        return False
+    weight = inputs[1]
+    return (weight.shape if isinstance(weight, Weight) else np.shape(weight))[1] <= PICTURE_CHANNELS

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @debug_option()
 @click.pass_context
 def edit(
-    context: click.Context, faces: tuple[str, ...], model: str, out: Path, file: Path | None, **options: Any
+    context: click.Context, /, faces: tuple[str, ...], model: str, out: Path, file: Path | None, **options: Any
 ) -> None:
     """Change the expression of a face and write what comes of it as a picture.
 
@@ -65,7 +65,7 @@ def edited(faces: tuple[str, ...], model: str, config: EditConfig, given: Iterab
     CheckpointError for a kind that changes none, UsageError for a setting that it does not heed.
     """
     card = model_card(model)
-    from nets.runtime import load_network
+    from nets.torch_runtime import load_network
     from tracker.editing import EDITORS
 
     if card.kind not in EDITORS:
@@ -105,7 +105,7 @@ def complete(path: Path) -> Iterator["PartFile"]:
     """A file that bears its name once the block has ended well, and is not there otherwise; SinkError."""
     from tracker.sinks.files import PartFile
 
-    file = PartFile(path)
+    file = PartFile(path, hidden=True)
     try:
         yield file
         file.finish()

@@ -20,6 +20,9 @@ def info(file: str) -> None:
 
     FILE is a video, a folder or glob of pictures, a .safetensors or .onnx file, or the name of a model that ships.
     """
+    from tracker.sources import check_named
+
+    check_named(file)
     facts = checkpoint_facts(file) if names_model(file) else source_facts(file)
     click.echo("\n".join(table([(name, _told(value)) for name, value in facts.items()])))
 
@@ -32,7 +35,7 @@ def names_model(file: str) -> bool:
 
 def checkpoint_facts(model: str) -> dict[str, Any]:
     """The fields of a model card, by name, and what the checkpoint must lie beside."""
-    from nets.checkpoint import base_of, find
+    from nets.card import base_of, find
 
     facts, base = asdict(model_card(model)), checked(base_of, checked(find, model))
     return facts | ({"base": base._asdict()} if base else {})

@@ -11,7 +11,7 @@ from tracker.config import TrackerConfig
 from tracker.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
-    from nets.checkpoint import ModelCard
+    from nets.card import ModelCard
 
 HEADINGS = ("name", "kind", "MB", "parameters", "frames", "terms", "figures (valence/arousal)")
 HEADLINE = "ccc"
@@ -26,7 +26,7 @@ Answer = TypeVar("Answer")
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 def models(folder: Path | None) -> None:
     """List the models that ship, or those in FOLDER: size, parameters, frames in the window, terms and figures."""
-    from nets.checkpoint import WEIGHTS, model_files, read_card
+    from nets.card import WEIGHTS, model_files, read_card
 
     place = folder or WEIGHTS
     rows = [model_row(checked(read_card, path), path) for path in model_files(place)]
@@ -34,8 +34,8 @@ def models(folder: Path | None) -> None:
 
 
 def checked(read: Callable[..., Answer], *arguments: Any) -> Answer:
-    """What a function of nets.checkpoint answers; its faults become CheckpointError with the same text."""
-    from nets.checkpoint import CheckpointFault
+    """What a function of nets.card answers; its faults become CheckpointError with the same text."""
+    from nets.card import CheckpointFault
 
     try:
         return read(*arguments)
@@ -45,7 +45,7 @@ def checked(read: Callable[..., Answer], *arguments: Any) -> Answer:
 
 def model_card(model: str) -> "ModelCard":
     """The card of a model that ships, by name, or of a path; raises CheckpointError."""
-    from nets.checkpoint import find, read_card
+    from nets.card import find, read_card
 
     return checked(read_card, checked(find, model))
 
@@ -76,7 +76,7 @@ def _has_attention(card: "ModelCard") -> bool:
 
 
 def _where_attention_is() -> str:
-    from nets.checkpoint import list_models
+    from nets.card import list_models
 
     names = [card.name for card in checked(list_models) if _has_attention(card)]
     if names:
@@ -86,7 +86,7 @@ def _where_attention_is() -> str:
 
 def model_row(card: "ModelCard", path: Path) -> Sequence[str]:
     """One line of the table, in the order of HEADINGS."""
-    from nets.checkpoint import base_of
+    from nets.card import base_of
 
     size = f"{path.stat().st_size / 1e6:.1f}" if path.exists() else "?"
     base = checked(base_of, path) if path.exists() else None

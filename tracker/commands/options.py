@@ -28,6 +28,23 @@ class Size(click.ParamType):
         return int(parts[1]), int(parts[2])
 
 
+class Span(click.ParamType):
+    """A:B in seconds, such as 0:4 or -1:2.5."""
+
+    name = "A:B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """(A, B), A before B."""
+        first, _, last = str(value).partition(":")
+        try:
+            start, end = float(first), float(last)
+        except ValueError:
+            start = end = 0.0
+        if not start < end:
+            self.fail(f"'{value}' is not a span; expected A:B in seconds, A before B, such as 0:4", param, ctx)
+        return start, end
+
+
 def setting(config: type, name: str, *flags: str, **attributes: Any) -> Callable:
     """A click option that sets one field of a configuration class, with the class's default and choices."""
     default = default_of(config, name)
@@ -51,7 +68,10 @@ def face_options(command: Callable) -> Callable:
         TrackerConfig, "min_face_px", "--min-face", metavar="PX", help="Smallest faces looked for, wide."
     )
     landmarker = setting(TrackerConfig, "landmarker", "--landmarker", help="What finds faces and their landmarks.")
-    return faces(smallest(landmarker(command)))
+    remember = setting(
+        TrackerConfig, "remember_s", "--remember", metavar="S", help="Seconds for which who has gone keeps the id."
+    )
+    return faces(smallest(landmarker(remember(command))))
 
 
 def landmark_options(command: Callable) -> Callable:

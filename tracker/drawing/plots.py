@@ -1,4 +1,4 @@
-"""The picture of a run: valence and arousal over time, and each face's way through the circumplex. Drawing only."""
+"""The picture of a run: valence and arousal over time, and each face in the circumplex. Drawing only."""
 
 import io
 import warnings
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, SubplotSpec
 from matplotlib.patches import Circle
@@ -43,6 +43,12 @@ PATH_INCHES = 4.6
 """Height of a row of circumplexes below the traces."""
 FEW_POINTS = 40
 """A shorter curve has a dot at each point."""
+MANY_POINTS = 1500
+"""A longer way through the circumplex is a tangle: where the face was for how long is drawn instead."""
+CELLS, BLUR = 106, 0.03
+"""Of the circumplex's width, for that: cells, and the deviation of the Gaussian that smooths them, in units of VA."""
+HELD = (0.5, 0.9)
+"""Shares of the time that the lines in it surround."""
 BAND, BAND_WORDS = 0.18, "±1 standard deviation"
 """How opaque the band about a smoothed line is, and its name."""
 CLOCK_FROM_S = 120.0
@@ -105,7 +111,13 @@ def _draw_figure(curves: list[Curve], span: tuple[float, float]) -> Figure:
         draw_dimension(axes, curves, 1 + row, span)
         name_axis(axes, name, ends, last=row == 1)
     for curve, place in zip(curves, paths, strict=True):
-        _draw_path(figure.add_subplot(place), curve, span)
+        axes = figure.add_subplot(place)
+        draw_circumplex(axes)
+        axes.set_title(f"face {curve.track_id}", color="#2f3640", fontsize=10.5, pad=8)
+        if len(curve.points) > MANY_POINTS:
+            _draw_density(axes, curve)
+        else:
+            _draw_path(axes, curve, span)
     return figure
 
 
@@ -141,8 +153,10 @@ def draw_dimension(axes: Axes, curves: list[Curve], column: int, span: tuple[flo
     """One dimension of all faces over time: thin as the network gives it, thick smoothed, in a band of deviation."""
     for curve in curves:
         time, raw, smooth = curve.points[:, 0], curve.points[:, column], curve.points[:, column + 2]
-        axes.plot(time, raw, color=curve.colour, linewidth=0.7, alpha=0.55)
-        (line,) = axes.plot(time, smooth, curve.dash, color=curve.colour, linewidth=1.9, label=f"face {curve.track_id}")
+        many = len(time) > MANY_POINTS
+        axes.plot(time, raw, color=curve.colour, linewidth=0.3 if many else 0.7, alpha=0.55)
+        (line,) = axes.plot(time, smooth, curve.dash, color=curve.colour, linewidth=0.8 if many else 1.9)
+        line.set_label(f"face {curve.track_id}")
         if curve.points.shape[1] == 7:
             deviation = curve.points[:, column + 4]
             low, high = smooth - deviation, smooth + deviation
@@ -205,7 +219,6 @@ def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
 
 def _draw_path(axes: Axes, curve: Curve, span: tuple[float, float]) -> None:
     """One face's smoothed way through the circumplex, coloured by time; a ring at its start, a dot at its end."""
-    draw_circumplex(axes)
     points = curve.points[:, [0, 3, 4]]
     segments = np.stack([points[:-1, 1:], points[1:, 1:]], axis=1)
     colours = Normalize(*span)
@@ -214,9 +227,28 @@ def _draw_path(axes: Axes, curve: Curve, span: tuple[float, float]) -> None:
     axes.add_collection(way)
     for point, face in ((points[0], "white"), (points[-1], curve.colour)):
         axes.plot(*point[1:], "o", markersize=7, markerfacecolor=face, markeredgecolor="#1f242b", markeredgewidth=1.2)
-    axes.set_title(f"face {curve.track_id}", color="#2f3640", fontsize=10.5, pad=8)
     if span[1] > span[0]:
         _draw_time_key(axes, colours, span)
+
+
+def _draw_density(axes: Axes, curve: Curve) -> None:
+    """Where one face was in the circumplex, smoothed: the darker the longer, lines about HELD of the time."""
+    points = curve.points[np.isfinite(curve.points[:, 3]), 3:5]
+    edges = np.linspace(-1.06, 1.06, CELLS + 1)
+    time = np.histogram2d(points[:, 1], points[:, 0], bins=(edges, edges))[0] / len(points)
+    middles = (edges[1:] + edges[:-1]) / 2
+    blur = np.exp(-(((middles[:, None] - middles) / BLUR) ** 2) / 2)
+    blur /= blur.sum(0)
+    time = blur @ time @ blur.T
+    falling = np.sort(time, axis=None)[::-1]
+    levels = falling[np.searchsorted(np.cumsum(falling), np.array(HELD) * falling.sum())]
+    shades = LinearSegmentedColormap.from_list("time", [(0, "white"), (0.5, curve.colour), (1, "#1f242b")])
+    shown = np.ma.masked_less(time, falling[0] / 100)
+    axes.pcolormesh(edges, edges, np.sqrt(shown), cmap=shades, vmin=0, zorder=0.5)
+    if levels[0] > levels[1] > 0:
+        axes.contour(middles, middles, time, levels[::-1], colors="#1f242b", linewidths=(0.8, 1.4))
+    words = "the darker, the longer there;\nlines about half and nine tenths of the time"
+    axes.text(0.5, -0.13, words, transform=axes.transAxes, ha="center", va="top", color=WORDS, fontsize=7.5)
 
 
 def draw_circumplex(axes: Axes) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from nets.checkpoint import ModelCard
+from nets.card import ModelCard
 from tracker.config import EditConfig
 from tracker.editing.edit import Edit
 from tracker.editing.swaps import swap_disvae

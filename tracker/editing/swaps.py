@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nets.checkpoint import ModelCard
+from nets.card import ModelCard
 from nets.disvae import Disvae
 from nets.swap import Reading, read, swap
 from tracker.config import EditConfig, check_range

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nets.checkpoint import ModelCard
+from nets.card import ModelCard
 from nets.levasa import Levasa
 from nets.walk import Walk, walk
 from tracker.config import EditConfig

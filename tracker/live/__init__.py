@@ -2,8 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 
 from tracker.config import LiveConfig
 from tracker.engine import Engine
@@ -19,7 +19,7 @@ from tracker.outlets import Callback, OutletContext, open_outlets
 from tracker.sources import without_password
 from tracker.sources.live import LiveSource, open_live
 
-__all__ = ["LiveReport", "run_live"]
+__all__ = ["Live", "LiveReport", "opened", "run_live"]
 
 ENDING = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
 """Signals that end a run in good order."""
@@ -34,10 +34,23 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
     """
     config, notices = config or LiveConfig(), Notices()
     check_takes(config)
-    limit_pools()
     with ExitStack() as stack:
         title = f"affect live {without_password(uri)}"
         window = None if config.headless else stack.enter_context(closing(Window(title)))
+        live = stack.enter_context(opened(uri, config, callbacks, notices))
+        _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
+    return live.report()
+
+
+@contextmanager
+def opened(
+    uri: str, config: LiveConfig, callbacks: Sequence[Callback] = (), notices: Notices | None = None
+) -> Iterator[Live]:
+    """A live run that may start, and ends with the block; whoever uses it looks when it is over. Raises AffectError."""
+    check_takes(config)
+    limit_pools()
+    notices = notices or Notices()
+    with ExitStack() as stack:
         source = stack.enter_context(open_live(uri, config.capture, notices.tell))
         engine = stack.enter_context(Engine(config.model, config.tracker))
         engine.warm_up(source.info.height, source.info.width)
@@ -47,9 +60,7 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
         outlets = open_outlets(config.outlets, _outlet_context(source, config, engine), callbacks, notices.tell)
         for outlet in outlets:
             stack.callback(outlet.close)
-        live = Live(config, source, engine, outlets, notices)
-        _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
-    return live.report()
+        yield Live(config, source, engine, outlets, notices)
 
 
 def _attend(live: Live, view: Screen | ProgressLine) -> None:

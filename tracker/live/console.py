@@ -73,7 +73,7 @@ class Screen:
         """Write the window's picture beside the recordings."""
         name = f"live-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
         try:
-            file = PartFile(Path(self._live.config.output.folder) / name)
+            file = PartFile(Path(self._live.config.output.folder) / name, hidden=True)
             file.write(png(self._image))
             file.finish()
         except SinkError as error:

@@ -102,8 +102,11 @@ def _open_parquet(path: Path, context: SinkContext) -> Sink:
 
 def _open_video(path: Path, context: SinkContext) -> Sink:
     from tracker.drawing.overlay import Overlay
+    from tracker.sinks.stills import StillsSink
     from tracker.sinks.video import VideoSink
 
+    if context.info.kind == "stills":
+        return StillsSink(path, lambda tracked: Overlay(blur_faces=context.blur_faces).draw(tracked))
     return VideoSink(path, context, Overlay(blur_faces=context.blur_faces).draw)
 
 
@@ -121,6 +124,10 @@ def _open_lossless(path: Path, context: SinkContext) -> Sink:
 
 
 def _open_plot(path: Path, context: SinkContext) -> Sink:
+    if context.info.kind == "stills":
+        raise SinkError(
+            f"{context.source_uri} is stills, and --plot draws a trace over time; leave it out, or say --sequence"
+        )
     from tracker.drawing.plots import draw_traces
     from tracker.sinks.plot import PlotSink
 

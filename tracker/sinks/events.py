@@ -16,8 +16,7 @@ class EventLog:
 
     def __init__(self, path: Path, columns: Columns = "affect") -> None:
         self._first = first_frame(columns)
-        self._file = PartFile(path)
-        self._file.write(csv_lines([COLUMNS]))
+        self._file = PartFile(path, csv_lines([COLUMNS]))
 
     def write(self, event: Event) -> None:
         """Add an event."""

@@ -5,14 +5,16 @@ import json
 import os
 import re
 import sys
+import uuid
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from tracker.errors import SinkError
 
 JOURNAL = ".arrows"
 """Suffix of a Parquet table's journal: an Arrow IPC stream, which is readable up to wherever it breaks off."""
+DRAFT = ".draft"
 
 
 class Output(Protocol):
@@ -28,9 +30,13 @@ class Output(Protocol):
         """Close the output as it is; never raises, and does nothing after finish."""
 
 
-def open_output(path: Path | str) -> Output:
-    """Standard output for "-", else a PartFile."""
-    return StandardOutput() if str(path) == "-" else PartFile(Path(path))
+def open_output(path: Path | str, first: bytes = b"") -> Output:
+    """Standard output for "-", else a PartFile; first is what it begins with, from the moment that it has a name."""
+    if str(path) != "-":
+        return PartFile(Path(path), first)
+    output = StandardOutput()
+    output.write(first)
+    return output
 
 
 def part_path(path: Path, number: int = 1) -> Path:
@@ -44,18 +50,35 @@ def parts_of(path: Path) -> list[Path]:
     return sorted(each for each in path.parent.iterdir() if name.fullmatch(each.name)) if path.parent.is_dir() else []
 
 
+def draft_path(path: Path) -> Path:
+    """The name of a file that nobody shall see yet; no two are the same."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{DRAFT}")
+
+
+def drafts_of(path: Path) -> list[Path]:
+    """What killed runs left of an output before it was worth a name, or one that goes on is making."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}{re.escape(DRAFT)}")
+    return [each for each in path.parent.iterdir() if name.fullmatch(each.name)] if path.parent.is_dir() else []
+
+
 def write_meta(path: Path | str, meta: dict[str, Any]) -> None:
     """Write meta as indented JSON, atomically; numpy scalars become numbers, anything unknown its text.
 
     A byte of a file's name that is not UTF-8 becomes a \\udcXX, by which JSON gives the name back.
     """
     text = json.dumps(meta, indent=2, ensure_ascii=False, default=_plain)
-    file = PartFile(Path(path))
+    write_whole(Path(path), text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file at once, atomically. Raises SinkError."""
+    file = PartFile(path, hidden=True)
     try:
-        file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        file.write(data)
         file.finish()
-    finally:
-        file.abort()
+    except BaseException:
+        file.discard()
+        raise
 
 
 def _plain(value: Any) -> Any:
@@ -70,8 +93,13 @@ class PartFile:
     Raises SinkError wherever the operating system refuses.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, first: bytes = b"", hidden: bool = False) -> None:
+        """Open it with what it begins with. A hidden one is a draft until show(): nothing yet that a reader could open.
+
+        A process that is killed meanwhile leaves the draft, which the next run removes.
+        """
         self.path = path
+        self._hidden = True
         self._direct = path.exists() and not path.is_file()
         self.fault: SinkError | None = None
         """The first write that failed."""
@@ -80,10 +108,18 @@ class PartFile:
             raise SinkError(f"cannot write {path}: it is a folder; give a file's name")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.part, self._file = (path, path.open("wb", buffering=0)) if self._direct else _new_part(path)
+            self.part = path if self._direct else draft_path(path)
+            self._file = self.part.open("wb" if self._direct else "xb", buffering=0)
         except OSError as error:
             reason = f"{path.parent} is not a folder" if path.parent.is_file() else _reason(error)
             raise SinkError(f"cannot write {path}: {reason}; choose another output folder") from error
+        try:
+            self.write(first)
+            if self._direct or not hidden:
+                self.show()
+        except SinkError:
+            self.discard()
+            raise
 
     @property
     def name(self) -> str:
@@ -119,6 +155,15 @@ class PartFile:
     def flush(self) -> None:
         """Nothing to do: each write goes to the operating system at once."""
 
+    def show(self) -> None:
+        """Give a hidden file the first temporary name that is free; it goes on being written."""
+        if self._hidden and not self._direct:
+            try:
+                self.part = _shown(self.part, self.path)
+            except OSError as error:
+                raise self._fail(error) from error
+        self._hidden = False
+
     def finish(self) -> None:
         """Close the file and give it its own name, replacing what bore it; SinkError if a write had failed."""
         if self.fault is not None:
@@ -129,17 +174,18 @@ class PartFile:
                 self.part.replace(self.path)
         except OSError as error:
             raise self._fail(error) from error
+        self._hidden = False
 
     def abort(self) -> None:
         """Close the file and leave it under its temporary name."""
-        if not self.closed:
-            with contextlib.suppress(OSError):
-                self._settle()
-            self._file.close()
+        self._close()
+        with contextlib.suppress(SinkError):
+            self.show()
 
     def discard(self) -> None:
         """Close the file and remove it."""
-        self.abort()
+        self._close()
+        self._hidden = False
         if not self._direct:
             self.part.unlink(missing_ok=True)
 
@@ -151,6 +197,12 @@ class PartFile:
     def _undo(self, start: int) -> None:
         if not self._direct and start >= self._end:
             self._file.truncate(start)
+
+    def _close(self) -> None:
+        if not self.closed:
+            with contextlib.suppress(OSError):
+                self._settle()
+            self._file.close()
 
     def _settle(self) -> None:
         """Wait until the disk has all, close."""
@@ -164,15 +216,24 @@ class PartFile:
         return self.fault
 
     def _told(self, error: OSError) -> str:
-        kept = "" if self._direct else f"; what was written so far is in {self.part}"
+        kept = "" if self._direct or self._hidden else f"; what was written so far is in {self.part}"
         return f"cannot write {self.path}: {_reason(error)}{kept}"
 
 
-def _new_part(path: Path) -> tuple[Path, BinaryIO]:
-    """The first temporary name that is free, and the file made under it by this call alone."""
+def _shown(draft: Path, path: Path) -> Path:
+    """The first temporary name of path that is free, now the draft's."""
     for part in (part_path(path, number) for number in count(1)):
-        with contextlib.suppress(FileExistsError):
-            return part, part.open("xb", buffering=0)
+        try:
+            os.link(draft, part)
+        except FileExistsError:
+            continue
+        except OSError:  # a file system without hard links
+            if part.exists():
+                continue
+            draft.rename(part)
+            return part
+        draft.unlink()
+        return part
     raise AssertionError("numbers do not end")
 
 

@@ -2,8 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,8 +14,9 @@ from tracker.sinks import Columns, Sink
 from tracker.sinks.files import JOURNAL, PartFile
 from tracker.sinks.records import COLUMNS, Column, Row, column_names, rows
 from tracker.types import TrackedFrame
+from tracker.words import counted
 
-BATCH_S, BATCH_ROWS = 2.0, 4096
+BATCH_S, BATCH_ROWS = 0.5, 4096
 """Rows go to the journal so often, whichever comes first: a killed process loses no more."""
 GROUP_ROWS = 1 << 16
 
@@ -29,7 +31,13 @@ def schema(columns: Columns, extras: Iterable[Column] = ()) -> pa.Schema:
 def _type(column: Column) -> pa.DataType:
     if column.name == "timestamp":
         return pa.float64()
-    kinds = {"int": pa.int32(), "text": pa.string(), "source": pa.string(), "floats": pa.list_(pa.float32())}
+    kinds = {
+        "int": pa.int32(),
+        "text": pa.string(),
+        "source": pa.string(),
+        "file": pa.string(),
+        "floats": pa.list_(pa.float32()),
+    }
     return kinds.get(column.kind, pa.float32())
 
 
@@ -45,9 +53,9 @@ class ParquetSink(Sink):
         self._schema = schema(*self._choices)
         self._rows: list[Row] = []
         self._due = time.monotonic() + BATCH_S
-        PartFile(path).discard()  # says at once what cannot be written
-        self._journal = PartFile(path.with_suffix(JOURNAL))
-        self._journal.write(self._schema.serialize().to_pybytes())
+        self._count = 0
+        PartFile(path, hidden=True).discard()  # says at once what cannot be written
+        self._journal = PartFile(path.with_suffix(JOURNAL), self._schema.serialize().to_pybytes())
 
     def write(self, tracked: TrackedFrame) -> None:
         """Take the rows of one frame."""
@@ -56,9 +64,20 @@ class ParquetSink(Sink):
             self._write_batch()
 
     def finish(self) -> None:
-        """Write what is held, make the file of the journal under its own name, and remove the journal."""
+        """Write what is held, make the file of the journal under its own name, and remove the journal.
+
+        Raises SinkError, and then makes no file of that name, unless every row is in it.
+        """
         self._write_batch()
-        self._write_table().finish()
+        try:
+            table, count = write_table(Path(self._journal.name), self._path)
+        except SinkError as error:
+            raise SinkError(f"{error}; its rows are in {self._journal.name}, and `affect repair` reads them") from error
+        if count != self._count:
+            table.discard()
+            told = f"of {counted(self._count, 'row')} in {self._journal.name} only {count} can be read"
+            raise SinkError(f"cannot write {self._path}: {told}; run it again")
+        table.finish()
         self._journal.discard()
 
     def abort(self) -> None:
@@ -68,7 +87,7 @@ class ParquetSink(Sink):
         try:
             with contextlib.suppress(SinkError):
                 self._write_batch()
-            self._write_table().abort()
+            write_table(Path(self._journal.name), self._path)[0].abort()
         except Exception:
             self._journal.abort()
         else:
@@ -80,9 +99,7 @@ class ParquetSink(Sink):
             batch = pa.RecordBatch.from_pylist(self._rows, self._schema)
             self._rows = []
             self._journal.write(batch.serialize().to_pybytes())
-
-    def _write_table(self) -> PartFile:
-        return write_table(Path(self._journal.name), self._path)
+            self._count += len(batch)
 
 
 def _read(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
@@ -90,16 +107,16 @@ def _read(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
     try:
         reader = pa.ipc.open_stream(file)
     except (pa.ArrowInvalid, OSError) as error:
-        raise SinkError("the journal holds no rows: it breaks off within its first bytes") from error
+        raise SinkError("it is no journal, or breaks off within its first bytes; expected that of a run") from error
     yield pa.RecordBatch.from_pylist([], reader.schema)
     with contextlib.suppress(pa.ArrowInvalid, OSError, StopIteration):
         while True:
             yield reader.read_next_batch()
 
 
-def write_table(journal: Path, path: Path) -> PartFile:
-    """The table of a journal, whole under a temporary name of path. Raises SinkError, and then leaves no file."""
-    part = PartFile(path)
+def write_table(journal: Path, path: Path) -> tuple[PartFile, int]:
+    """The table of a journal, whole and hidden still, and its rows. Raises SinkError, and then leaves no file."""
+    part, count = PartFile(path, hidden=True), 0
     try:
         with pa.OSFile(str(journal)) as file:
             found = _read(file)
@@ -107,6 +124,7 @@ def write_table(journal: Path, path: Path) -> PartFile:
             with pq.ParquetWriter(pa.PythonFile(part, mode="w"), held[0].schema) as writer:
                 for batch in found:
                     held.append(batch)
+                    count += len(batch)
                     if sum(map(len, held)) >= GROUP_ROWS:
                         writer.write_table(pa.Table.from_batches(held))
                         held = [held[0].slice(0, 0)]
@@ -116,7 +134,7 @@ def write_table(journal: Path, path: Path) -> PartFile:
     except BaseException:
         part.discard()
         raise
-    return part
+    return part, count
 
 
 def repair_journal(journal: Path) -> tuple[Path, int]:
@@ -125,7 +143,30 @@ def repair_journal(journal: Path) -> tuple[Path, int]:
     Raises SinkError where the journal has no rows to read, or the file cannot be written; the journal stays then.
     """
     name = journal.name.rpartition(".part")[0]
-    part = write_table(journal, journal.with_name(f"{name}.parquet"))
+    part, count = write_table(journal, journal.with_name(f"{name}.parquet"))
+    part.show()
     part.abort()
     journal.unlink()
-    return part.part, pq.read_metadata(part.part).num_rows
+    return part.part, count
+
+
+def read_columns(path: Path) -> dict[str, list[Any]]:
+    """The columns of a Parquet table by name, None for what is null. Raises ValueError where it is none."""
+    return pq.read_table(path).to_pydict()
+
+
+def fill_columns(path: Path, filled: Callable[[Row], Row]) -> None:
+    """Give columns of a Parquet table other values: filled() takes a row and tells these by name. Raises SinkError."""
+    table = pq.read_table(path)
+    flat = [field.name for field in table.schema if not pa.types.is_list(field.type)]
+    made = [filled(row) for row in table.select(flat).to_pylist()]
+    for name in made[0] if made else ():
+        place = table.schema.get_field_index(name)
+        column = pa.array([row[name] for row in made], table.schema.field(place).type)
+        table = table.set_column(place, table.schema.field(place), column)
+    file = PartFile(path)
+    try:
+        pq.write_table(table, pa.PythonFile(file, mode="w"), row_group_size=GROUP_ROWS)
+        file.finish()
+    finally:
+        file.abort()

@@ -23,7 +23,7 @@ class Column:
     """One column: its name, its type, the decimals kept, and its name in py-feat where that has one."""
 
     name: str
-    kind: Literal["int", "float", "text", "floats", "reading", "probability", "source"]
+    kind: Literal["int", "float", "text", "floats", "reading", "probability", "source", "file"]
     decimals: int = 0
     pyfeat: str | None = None
     value: str | None = None
@@ -85,7 +85,7 @@ EXTRAS: dict[Extra, tuple[Column, ...]] = {
 LAST = frozenset(get_args(Told))
 """Extras that stand behind the readings too, at the end of a row."""
 
-FLAT = ("int", "float", "text", "probability", "source")
+FLAT = ("int", "float", "text", "probability", "source", "file")
 """Kinds of the columns that CSV has."""
 DECIMALS = [column.decimals if column.kind == "float" else None for column in COLUMNS]
 
@@ -112,10 +112,15 @@ def extra_columns(extras: Iterable[Extra], readings: Iterable[str] = ()) -> tupl
 
 
 def columns_behind(context: SinkContext) -> tuple[Column, ...]:
-    """The columns that a run has behind COLUMNS: its extras and readings, and at the end the source where wanted."""
-    named = context.source_uri if context.source_column else None
+    """The columns that a run has behind COLUMNS: its extras and readings, and at the end the source where wanted.
+
+    Stills have it always, and behind it the name of each file.
+    """
+    stills = context.info.kind == "stills"
+    named = context.source_uri if context.source_column or stills else None
     source = () if named is None else (Column("source", "source", pyfeat="input", value=named),)
-    return (*extra_columns(context.extras, context.readings), *source)
+    file = (Column("file", "file"),) if stills else ()
+    return (*extra_columns(context.extras, context.readings), *source, *file)
 
 
 def _columns_of(extras: Iterable[Extra]) -> Iterator[Column]:
@@ -139,7 +144,8 @@ def _table(tracked: TrackedFrame, columns: Columns, extras: Sequence[Column]) ->
     if not extras:
         return table
     samples = tracked.samples or [None]
-    return [row + _extras(sample, extras) for row, sample in zip(table, samples, strict=True)]
+    name = tracked.frame.name
+    return [row + _extras(sample, extras, name) for row, sample in zip(table, samples, strict=True)]
 
 
 def _nothing(index: int, time: float) -> list[Any]:
@@ -156,7 +162,7 @@ def _values(index: int, time: float, face: Face, sample: AffectSample) -> list[A
         sample.track_id,
         time,
         sample.confidence,
-        1,
+        int(sample.status != "model_fault"),
         sample.status,
         sample.valence,
         sample.arousal,
@@ -164,7 +170,7 @@ def _values(index: int, time: float, face: Face, sample: AffectSample) -> list[A
         sample.arousal_frame,
         sample.valence_smooth,
         sample.arousal_smooth,
-        QUADRANTS[quadrant.index(max(quadrant))],
+        None if math.isnan(quadrant[0]) else QUADRANTS[quadrant.index(max(quadrant))],
         *quadrant,
         x0,
         y0,
@@ -175,19 +181,20 @@ def _values(index: int, time: float, face: Face, sample: AffectSample) -> list[A
     ]
 
 
-def _extras(sample: AffectSample | None, columns: Sequence[Column]) -> list[Any]:
+def _extras(sample: AffectSample | None, columns: Sequence[Column], name: str | None) -> list[Any]:
     """In the order of the columns; the n-th reading belongs to the n-th of its kind, the n-th probability likewise."""
     arrays = {"reading": getattr(sample, "readings", None), "probability": getattr(sample, "expressions", None)}
     values = {kind: iter(() if array is None else array.tolist()) for kind, array in arrays.items()}
     return [
-        _round(next(values[each.kind], None), each.decimals) if each.kind in values else _extra(sample, each)
+        _round(next(values[each.kind], None), each.decimals) if each.kind in values else _extra(sample, each, name)
         for each in columns
     ]
 
 
-def _extra(sample: AffectSample | None, column: Column) -> list[float | None] | float | str | None:
-    if column.kind == "source":
-        return column.value
+def _extra(sample: AffectSample | None, column: Column, name: str | None) -> list[float | None] | float | str | None:
+    """name: of a still's file."""
+    if column.kind in ("source", "file"):
+        return column.value if column.kind == "source" else name
     value = getattr(sample, column.name, None)
     if isinstance(value, np.ndarray):
         return [_round(each, column.decimals) for each in value.tolist()]
@@ -222,8 +229,7 @@ class CsvSink(Sink):
         flat = [column for column in extras if column.kind in FLAT]
         self._choices = columns, flat
         self._missing = ["NaN" if empty == "nan" and each.kind != "text" else None for each in (*COLUMNS, *flat)]
-        self._output = open_output(path)
-        self._output.write(csv_lines([column_names(columns, flat)]))
+        self._output = open_output(path, csv_lines([column_names(columns, flat)]))
 
     def write(self, tracked: TrackedFrame) -> None:
         """Add the rows of one frame; they are in the file when this returns."""

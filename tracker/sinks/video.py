@@ -20,7 +20,8 @@ from tracker.types import TrackedFrame
 
 FALLBACK_HZ = 30.0
 KEYFRAME_S = 2.0
-"""A fragment, or cluster, is written so often: at most so much is lost when the process is killed."""
+FRAGMENT_S = 0.5
+"""A fragment, or cluster, is written so often. A process that is killed loses no more, and what the encoder holds."""
 HYBRID_SINCE = (62, 12)
 """libavformat of FFmpeg 8.1; the earlier ones spoil a hybrid file whose first frame is not at time 0."""
 MOVFLAGS = "delay_moov+" + (
@@ -50,7 +51,7 @@ class Coding:
 
 H264 = Coding(
     container="mp4",
-    muxing={"movflags": MOVFLAGS},
+    muxing={"movflags": MOVFLAGS, "frag_duration": str(round(1e6 * FRAGMENT_S))},
     codec="libx264",
     options={"crf": "20", "preset": "veryfast"},
     pixels="yuv420p",
@@ -59,7 +60,7 @@ H264 = Coding(
 """Its time base is fine enough for any source: a time is kept within 6 microseconds."""
 LOSSLESS = Coding(
     container="matroska",
-    muxing={"cluster_time_limit": str(round(1000 * KEYFRAME_S)), "flush_packets": "1"},
+    muxing={"cluster_time_limit": str(round(1000 * FRAGMENT_S)), "flush_packets": "1"},
     codec="ffv1",
     options={"level": "3", "slices": "4"},
     pixels="bgr0",
@@ -74,6 +75,7 @@ class VideoSink(Sink):
     """Draws each frame and encodes it. H.264 has odd sizes made even; a later frame of another size is scaled.
 
     Time 0 of the video is the context's start. There are no B-frames, so that a fragment's times need no edit list.
+    The file is hidden until its first fragment is written, before which no player could open it.
     """
 
     def __init__(
@@ -87,11 +89,13 @@ class VideoSink(Sink):
         self._context = context
         self._draw = draw
         self._coding = coding
-        self._file = PartFile(path)
+        self._file = PartFile(path, hidden=True)
         self._container = av.open(self._file, "w", format=coding.container, options=dict(coding.muxing))
         self._stream: VideoStream | None = None
         self._audio: AudioCopy | None = None
         self._last = -1
+        self._header = 0
+        """Bytes of what precedes the first fragment."""
         self._step = round(1 / (_rate(context) * coding.time_base))
 
     def write(self, tracked: TrackedFrame) -> None:
@@ -106,6 +110,9 @@ class VideoSink(Sink):
         with self._faults_told():
             self._container.mux(stream.encode(frame))
             self._copy_audio(pts)
+        header, self._header = self._header, self._header or self._file.tell()
+        if 0 < header < self._file.tell():
+            self._file.show()
 
     def finish(self) -> None:
         """Encode what is held back, copy the audio up to the end of the last frame, and give the file its name.
@@ -127,6 +134,8 @@ class VideoSink(Sink):
         for step in (self._close_streams, self._close_sources):
             with contextlib.suppress(*FAULTS):
                 step()
+        if self._stream is None:
+            self._file.discard()
         self._file.abort()
 
     def _open_streams(self, image: np.ndarray) -> VideoStream:
@@ -145,9 +154,15 @@ class VideoSink(Sink):
         return stream
 
     def _copy_audio(self, pts: int) -> None:
-        if self._audio is not None:
-            for packet in self._audio.until(float(pts * self._coding.time_base)):
+        if self._audio is None:
+            return
+        for packet in self._audio.until(float(pts * self._coding.time_base)):
+            try:
                 self._container.mux(packet)
+            except av.FFmpegError:
+                if self._file.fault:
+                    raise
+                self._audio.leave_out()
 
     def _close_streams(self) -> None:
         if self._stream is not None:

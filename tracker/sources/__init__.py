@@ -4,13 +4,14 @@ import glob
 import itertools
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.config import OVERLAY_SUFFIX, SourceOptions
-from tracker.errors import SourceError
+from tracker.config import OVERLAYS, SourceOptions
+from tracker.errors import MissingSourceError, SourceError, UsageError
 from tracker.types import Frame, SourceInfo, SourceReport
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 PICTURE = re.compile(r"\.(apng|avif|bmp|hei[cf]|jp2|jpe?g|p[bgnp]m|png|tiff?|webp)", re.IGNORECASE)
 VIDEO = re.compile(r"\.(3gp|asf|avi|flv|gif|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|mxf|ogv|ts|vob|webm|wmv|y4m)", re.IGNORECASE)
+NAMED = 5
+"""Kinds of files that are named where none can be read."""
 MOST_PIXELS = 200_000_000
 """Of a picture or a frame: larger ones are refused, since each takes several bytes a pixel of memory, often twice."""
 LIVE = ("camera:", "rtsp://", "rtsps://", "rtmp://", "rtmps://", "rtp://", "udp://", "tcp://", "srt://")
@@ -61,6 +64,7 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
 
 def open_reader(uri: str, options: SourceOptions) -> "Reader":
     """What open_source reads ahead of, without the thread that does. Raises SourceError."""
+    check_named(uri)
     if uri.startswith(LIVE):
         shown = without_password(uri)
         raise SourceError(f"{shown} is a live source; follow it with: affect live {shown}")
@@ -74,12 +78,19 @@ def open_reader(uri: str, options: SourceOptions) -> "Reader":
     return VideoReader(uri, options)
 
 
+def check_named(uri: str) -> None:
+    """Raise UsageError for an empty text, which would stand for the current folder."""
+    if not uri.strip():
+        raise UsageError("a source is an empty text; expected a file, a folder (. is the current one), a URL, or -")
+
+
 def expand_sources(patterns: Sequence[str], recursive: bool = False) -> list[str]:
     """The sources that files, folders, globs and URLs stand for, in natural order, each once.
 
     A folder with videos stands for each of them, but for the overlays that the tracker wrote; a folder with pictures
-    alone is one source, and so is a glob of pictures; recursive adds the folders below it.
-    Raises SourceError where a pattern stands for nothing.
+    alone is one source, and so is a glob of pictures; recursive adds the folders below it. A folder that cannot be
+    listed stands for itself.
+    Raises SourceError where a pattern stands for nothing, UsageError for an empty text.
     """
     return list(dict.fromkeys(source for pattern in patterns for source in _expand(pattern, recursive)))
 
@@ -112,6 +123,14 @@ def find_pictures(uri: str) -> list[str]:
     return _of_kind(matches, PICTURE)
 
 
+def count_stills(uri: str, options: SourceOptions) -> int:
+    """How many pictures a source has that are measured each by itself; 0 for a film. Raises SourceError."""
+    from tracker.sources.images import is_still
+
+    pictures = find_pictures(uri)
+    return len(pictures) if pictures and is_still(pictures, options) else 0
+
+
 def natural_order(name: str) -> tuple[list[str | int], str]:
     """A sorting key by which frame2 comes before frame10."""
     parts = re.split(r"([0-9]+)", name)
@@ -137,6 +156,7 @@ def too_large(width: int, height: int) -> str:
 
 
 def _expand(pattern: str, recursive: bool) -> list[str]:
+    check_named(pattern)
     path = Path(pattern)
     if pattern == "-" or pattern.startswith(LIVE + URLS) or path.is_file():
         return [pattern]
@@ -155,16 +175,25 @@ def _expand(pattern: str, recursive: bool) -> list[str]:
     return found or files or _refuse_folder(folders[0])
 
 
-def _in_folder(folder: str, recursive: bool) -> list[str]:
-    """The videos of a folder, or the folder itself where it has pictures alone; nothing where it has neither."""
-    inside = _inside(Path(folder))
+def _in_folder(folder: str, recursive: bool, above: tuple[Path, ...] = ()) -> list[str]:
+    """The videos of a folder, or the folder itself where it has pictures alone; nothing where it has neither.
+
+    One that cannot be listed stands for itself too: it fails once opened, and so keeps no other source from its turn.
+    """
+    try:
+        inside = _inside(Path(folder))
+    except SourceError:
+        return [folder]
     videos, pictures = _of_kind(inside, VIDEO), _of_kind(inside, PICTURE)
     if videos:
         _tell_of_skipped(folder, pictures)
     found = videos or ([folder] if pictures else [])
     if recursive:
-        below = [str(path) for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")]
-        found += [source for path in sorted(below, key=natural_order) for source in _in_folder(path, recursive)]
+        above = (*above, Path(folder).resolve())
+        below = [path for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")]
+        below = [path for path in below if path.resolve() not in above]  # a link that leads back up would never end
+        names = sorted(map(str, below), key=natural_order)
+        found += [source for name in names for source in _in_folder(name, recursive, above)]
     return found
 
 
@@ -186,7 +215,7 @@ def _matches(pattern: str) -> list[str]:
     matches = sorted(glob.glob(pattern, recursive=True), key=natural_order)  # noqa: PTH207
     if not matches:
         missing = "matches no file" if glob.has_magic(pattern) else "does not exist"
-        raise SourceError(f"{pattern} {missing}; expected a video, a folder of pictures or videos, a glob, or -")
+        raise MissingSourceError(f"{pattern} {missing}; expected a video, a folder of pictures or videos, a glob, or -")
     return matches
 
 
@@ -199,10 +228,17 @@ def _inside(folder: Path) -> list[str]:
 
 
 def _of_kind(paths: Sequence[str], suffix: re.Pattern[str]) -> list[str]:
-    return [path for path in paths if suffix.fullmatch(Path(path).suffix) and not path.endswith(OVERLAY_SUFFIX)]
+    return [path for path in paths if suffix.fullmatch(Path(path).suffix) and not path.endswith(OVERLAYS)]
 
 
 def _refuse_folder(uri: str) -> list[str]:
     videos = _of_kind(_inside(Path(uri)), VIDEO)
-    held = "holds videos but no pictures; name one of them" if videos else "is a folder without pictures or videos"
-    raise SourceError(f"{uri} {held}")
+    if videos:
+        raise SourceError(f"{uri} holds videos but no pictures; name one of them")
+    others = Counter(path.suffix.lower() or path.name for path in map(Path, _inside(Path(uri))))
+    found = ", ".join(f"{count} {name}" for name, count in others.most_common(NAMED)) or "no file"
+    more = ", ..." if len(others) > NAMED else ""
+    raise SourceError(
+        f"{uri} is a folder without pictures or videos; looked for .jpg, .png, .webp, .tiff, .heic, .mp4, .mov, .mkv, "
+        f".avi, .webm and their like; found {found}{more}. A file of another name is tracked when it is named itself"
+    )

@@ -1,8 +1,12 @@
 """Pictures in place of a video, read by Pillow."""
 
+import logging
+import os
 import re
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,30 +29,37 @@ MOVING = ("AVIF", "PNG", "WEBP")
 SHORTEST_MS = 10.0
 USUAL_MS = 100.0
 """Frames of an animation that are shorter than the shortest are shown so long, as browsers do."""
+USUAL_FPS = 25.0
+NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
+"""A numbered name: what stands before its last number, the number, and what stands behind."""
 HEIF = re.compile(r"\.hei[cf]", re.IGNORECASE)
 
 Image.MAX_IMAGE_PIXELS = None  # MOST_PIXELS takes its place, with a plain line in place of a warning
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged files; what cannot be read is told in our own words
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 if register_heif_opener is not None:
     register_heif_opener(thumbnails=False)
 
 
 class ImageReader:
-    """Reads pictures in the order given; each is shown for 1 / fps seconds.
+    """Reads pictures in the order given: the frames of a film, each shown for 1 / fps seconds, or stills.
 
-    A picture's time is its place in the order divided by fps. One that cannot be read is skipped and named in the
-    report: it leaves a gap in the times, not in the index of the frames. Of several pictures an animated one gives its
-    first frame.
+    The time of a film's frame is its place in the order divided by fps; a still has its file's name and the time 0. One
+    that cannot be read is skipped and named in the report: it leaves a gap in the times, not in the index of the
+    frames. Of several pictures an animated one gives its first frame.
     """
 
-    def __init__(self, uri: str, paths: Sequence[str], options: SourceOptions) -> None:
-        self._fps = options.fps
-        self._places = [(i, path) for i, path in enumerate(paths) if _in_range(i / options.fps, options)]
+    def __init__(self, uri: str, paths: Sequence[str], options: SourceOptions, film: bool = True) -> None:
+        self._fps = options.fps or USUAL_FPS
+        self._film = film
+        self._above = Path(os.path.commonpath([Path(path).parent for path in paths]))
+        self._places = [(i, path) for i, path in enumerate(paths) if not film or _in_range(i / self._fps, options)]
         self._decoded = self._skipped = 0
         self._names: list[str] = []
         self._ended = False
         if not self._places:
             raise SourceError(
-                f"{uri} has no picture in that range; it lasts {len(paths) / options.fps:g} s at {options.fps:g} fps"
+                f"{uri} has no picture in that range; it lasts {len(paths) / self._fps:g} s at {self._fps:g} fps"
             )
         self._pictures = self._read()
         first = next(self._pictures, None)
@@ -79,7 +90,10 @@ class ImageReader:
                 if len(self._names) < NAMED:
                     self._names.append(str(error))
                 continue
-            yield Frame(image, place / self._fps, self._decoded)
+            if self._film:
+                yield Frame(image, place / self._fps, self._decoded)
+            else:
+                yield Frame(image, 0.0, self._decoded, name=Path(path).relative_to(self._above).as_posix())
             self._decoded += 1
         self._ended = True
 
@@ -89,13 +103,13 @@ class ImageReader:
     def _describe(self, uri: str, image: np.ndarray, suffix: str) -> SourceInfo:
         return SourceInfo(
             uri=uri,
-            kind="images",
+            kind="images" if self._film else "stills",
             width=image.shape[1],
             height=image.shape[0],
-            rate_hz=self._fps,
+            rate_hz=self._fps if self._film else None,
             frames=len(self._places),
-            duration=len(self._places) / self._fps,
-            time_base=f"1/{self._fps:g}",
+            duration=len(self._places) / self._fps if self._film else None,
+            time_base=f"1/{self._fps:g}" if self._film else "",
             codec=suffix.lstrip(".").lower(),
         )
 
@@ -114,7 +128,11 @@ class AnimationReader:
         self._pictures = self._read()
         first = next(self._pictures, None)
         if first is None:
-            raise SourceError(f"{uri} has no frame in that range; {self._broken or f'frames: {self._total}'}")
+            raise SourceError(
+                f"{uri} holds no picture that can be read; {self._broken}"
+                if self._broken
+                else f"{uri} has no frame in that range; frames: {self._total}"
+            )
         self._first = [first]
         self.info = SourceInfo(
             uri=uri,
@@ -163,12 +181,35 @@ class AnimationReader:
 
 
 def read_pictures(uri: str, paths: Sequence[str], options: SourceOptions) -> ImageReader | AnimationReader:
-    """A reader of pictures: of the frames of a single animated one, else of one frame each. Raises SourceError."""
+    """A reader of pictures: of the frames of a single animated one, else of one frame each. Raises SourceError.
+
+    They are stills unless the options, or their names, say that they are a film.
+    """
+    if _is_animated(paths):
+        return AnimationReader(paths[0], options)
+    return ImageReader(uri, paths, options, film=not is_still(paths, options))
+
+
+def is_still(paths: Sequence[str], options: SourceOptions) -> bool:
+    """Whether pictures are measured each by itself: neither the options nor their names say that they are a film."""
+    return not (options.film or is_sequence(paths) or _is_animated(paths))
+
+
+def _is_animated(paths: Sequence[str]) -> bool:
     if len(paths) == 1:
         with suppress(SourceError), _opened(paths[0]) as image:
-            if image.format in MOVING and getattr(image, "is_animated", False):
-                return AnimationReader(paths[0], options)
-    return ImageReader(uri, paths, options)
+            return image.format in MOVING and bool(getattr(image, "is_animated", False))
+    return False
+
+
+def is_sequence(paths: Sequence[str]) -> bool:
+    """Whether the names of pictures, in their order, differ by a number alone, which rises by the same step."""
+    parts = [NUMBERED.fullmatch(Path(path).name) for path in paths]
+    if len(paths) < 2 or not all(parts):
+        return False
+    names, numbers = {(part[1], part[3]) for part in parts if part}, [int(part[2]) for part in parts if part]
+    steps = {after - before for before, after in pairwise(numbers)}
+    return len(names) == 1 and len(steps) == 1 and steps.pop() > 0
 
 
 def read_picture(path: str) -> np.ndarray | None:

@@ -7,11 +7,12 @@ ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 ASF_HEADER_BYTES = 1 << 16
 SLACK_BYTES = 64
 """So many bytes may be missing: some writers err in their sizes."""
+EBML, SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 
 
 def is_whole(path: Path, container: str) -> bool | None:
     """False where the end of the file is missing; None where the structure does not tell, as of most containers."""
-    test = {"flv": _flv, "avi": _avi, "asf": _asf}.get(container)
+    test = {"flv": _flv, "avi": _avi, "asf": _asf, "matroska,webm": _matroska}.get(container)
     if test is None or not path.is_file():
         return None
     with path.open("rb") as file:
@@ -53,3 +54,20 @@ def _asf(file: BinaryIO, size: int) -> bool | None:
     place = header.find(ASF_PROPERTIES)
     declared = int.from_bytes(header[place + 40 : place + 48], "little") if place >= 0 else 0
     return size + SLACK_BYTES >= declared if declared else None
+
+
+def _matroska(file: BinaryIO, size: int) -> bool | None:
+    """Its header and its segment (4 bytes of a name, the size of what follows) fill it; a stream has no such size.
+
+    The first byte of a size tells by its leading zeros how many follow; all other bits set mean that it is not known.
+    """
+    place = 0
+    for name in (EBML, SEGMENT):
+        file.seek(place)
+        head = file.read(12)
+        count = 9 - head[4].bit_length() if len(head) == 12 else 9
+        length = int.from_bytes(head[4 : 4 + count], "big") & (1 << 7 * count) - 1
+        if head[:4] != name or count > 8 or length == (1 << 7 * count) - 1:
+            return None
+        place += 4 + count + length
+    return place <= size + SLACK_BYTES

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from nets.disvae import Disvae
+from nets.onnx.export import export_trained
 from train import run
 from train.disvae import losses
 from train.disvae.config import DisvaeTraining, Stage
@@ -185,3 +187,4 @@ def export(trained: DisvaeRun, command: str) -> None:
         training={**config.to_dict(), "epochs_done": trained.epoch},
     )
     save(checkpoint_path(config, trained.folder), trained.average, card, torch.float16)
+    export_trained(checkpoint_path(config, trained.folder))

@@ -7,7 +7,7 @@ from zipfile import BadZipFile
 import numpy as np
 from tqdm import tqdm
 
-from nets.checkpoint import find, read_card
+from nets.card import find, read_card
 from nets.files import write_whole
 from tracker.config import DEFAULT_MODEL, TrackerConfig
 from tracker.engine import Engine

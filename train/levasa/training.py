@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from nets.checkpoint import ModelCard, save
+from nets.card import ModelCard
+from nets.checkpoint import save
 from nets.levasa import Levasa
+from nets.onnx.export import export_trained
 from train import run
 from train.config import StageOneConfig
 from train.distortion import augment
@@ -158,3 +160,4 @@ def export(trained: LevasaRun, command: str, origin: tuple[str, str]) -> None:
         training={**config.to_dict(), "epochs_done": state["epoch"], "label_range": trained.label_range()},
     )
     save(checkpoint_path(config, folder), model, card, torch.float16)
+    export_trained(checkpoint_path(config, folder))

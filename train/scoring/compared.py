@@ -8,9 +8,10 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import torch
 
-from nets.checkpoint import CheckpointFault, ModelCard, load
+from nets.card import CheckpointFault, ModelCard
+from nets.checkpoint import load
 from nets.network import Network
-from nets.runtime import load_network
+from nets.torch_runtime import load_network
 from tracker.errors import CheckpointError, DataError, UsageError
 from train.features import encoder_key
 from train.prepared import Prepared

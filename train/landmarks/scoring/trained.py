@@ -11,7 +11,8 @@ import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from nets.checkpoint import CheckpointFault, load
+from nets.card import CheckpointFault
+from nets.checkpoint import load
 from nets.landmark_vae import LandmarkVae
 from tracker.errors import CheckpointError
 from train.command import changes_of, command_of

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from nets.checkpoint import ModelCard
+from nets.card import ModelCard
 from nets.levasa import Levasa
 from nets.pictures import batch_of
 from tracker.errors import UsageError
