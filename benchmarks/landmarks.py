@@ -1,4 +1,4 @@
-"""Our own run of the face networks beside MediaPipe: the same landmarks? what do they cost? how small a face is found?"""
+"""Our run of the face networks beside MediaPipe: the same landmarks? what do they cost? how small a face is found?"""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from tracker.engine import Engine
 from tracker.errors import DataError
 from tracker.faces.graphs import MODELS, Graph
 from tracker.faces.landmarks import FaceLandmarker
-from tracker.faces.mediapipe_finder import mp
+from tracker.faces.mediapipe_finder import solutions
 from tracker.faces.regions import LEFT_EYE, RIGHT_EYE, Region, cut, placed
 from tracker.sources import open_source
 from tracker.types import Frame
@@ -138,7 +138,7 @@ class MediapipeRegions:
 
     def __init__(self) -> None:
         self._ours = Graph(MODELS / "face_mesh.onnx", ("landmarks", "logits"))
-        self._graph = mp.solutions.face_mesh.SolutionBase(
+        self._graph = solutions.face_mesh.SolutionBase(
             binary_graph_path="mediapipe/modules/face_landmark/face_landmark_front_cpu.binarypb",
             side_inputs={"num_faces": 1, "with_attention": False, "use_prev_landmarks": True},
             outputs=["multi_face_landmarks", "face_rects_from_landmarks"],
@@ -242,7 +242,7 @@ def of_mesh(pictures: Iterable[np.ndarray], count: int) -> tuple[float, float]:
     for picture in pictures:
         scale = min(1.0, ONNX.detection_side_px / max(picture.shape[:2]))
         scaled.append(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
-    with closing(mp.solutions.face_mesh.FaceMesh(max_num_faces=count, refine_landmarks=False)) as mesh:
+    with closing(solutions.face_mesh.FaceMesh(max_num_faces=count, refine_landmarks=False)) as mesh:
         return timed(mesh.process, scaled)
 
 

@@ -15,10 +15,9 @@ from tracker.commands.tables import table
 
 NEEDED = {
     "numpy": "numpy",
-    "cv2": "opencv-contrib-python",
+    "cv2": "opencv-python",
     "av": "av",
     "onnxruntime": "onnxruntime",
-    "mediapipe": "mediapipe",
     "numba": "numba",
     "PIL": "pillow",
     "matplotlib": "matplotlib",
@@ -38,6 +37,7 @@ EXTRAS = {
     "heif": (("pillow_heif",), "HEIC and HEIF pictures"),
     "lsl": (("pylsl",), "live --lsl"),
     "synthetic": (("anny", "pyvista"), "synth"),
+    "mediapipe": (("mediapipe",), "--landmarker mediapipe, bench landmarks"),
 }
 """What an extra brings, and for what."""
 
