@@ -61,7 +61,7 @@ RULES = [
         late=r"tracker\.faces\.mediapipe_finder",
     ),
     Rule(r"tracker\.faces\.mediapipe_finder", rf"{FOUNDATION}|tracker\.faces\.regions", ("mediapipe", "cv2")),
-    Rule(r"tracker\.faces\.graphs", FOUNDATION, ("onnxruntime",)),
+    Rule(r"tracker\.faces\.graphs", rf"{FOUNDATION}|nets\.onnx\.session"),
     Rule(
         r"tracker\.faces\.(onnx_finder|detection)",
         rf"{FOUNDATION}|tracker\.faces\.(detection|graphs|regions)",
