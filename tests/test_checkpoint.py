@@ -237,6 +237,16 @@ def test_what_ships_loads_and_is_small() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 17e6
 
 
+def test_a_weight_too_large_for_half_precision_is_kept(tmp_path: Path) -> None:
+    model = Anclaf(CONFIG)
+    model.combiner.head.bias.data[1] = 1e5
+    save(tmp_path / "tiny.safetensors", model, CARD, torch.float16)
+    kept = load(tmp_path / "tiny.safetensors")[0].state_dict()
+    assert kept["combiner.head.bias"][1] == 1e5
+    stored = read_weights(tmp_path / "tiny.safetensors")[0]
+    assert stored["combiner.head.weight"].dtype == torch.float16
+
+
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     model = Anclaf(CONFIG)
     model.combiner.head.bias.data[1] = float("nan")
