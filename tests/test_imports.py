@@ -15,10 +15,10 @@ import tracker
 ROOT = Path(__file__).parents[1]
 OURS = ("affect", "tracker", "nets", "train", "benchmarks")
 HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "sklearn", "matplotlib", "pyarrow"}
-FOUNDATION = r"tracker\.(types|errors|config)"
+FOUNDATION = r"tracker\.(types|errors|config|words)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 OUTLETS = r"tracker\.outlets(\..+)?"
-STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(ring|recurrence|smoothing|kernels|landmark_codes)"
+STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(cuts|ring|recurrence|smoothing|kernels|landmark_codes)"
 SHARED_WITH_TRAINING = (
     rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.(plots|strips)|engine)"
 )
@@ -67,7 +67,9 @@ RULES = [
         rf"{FOUNDATION}|tracker\.faces\.(detection|graphs|regions)",
         ("cv2",),
     ),
+    Rule(r"tracker\.faces\.identity", rf"{FOUNDATION}|tracker\.faces\.align", ("onnxruntime", "cv2")),
     Rule(r"tracker\.faces\..+", rf"{FOUNDATION}|tracker\.kernels|tracker\.faces\.shape|nets\.templates", ("cv2",)),
+    Rule(r"tracker\.cuts", "-", ("cv2",)),
     Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),
     Rule(r"tracker\.landmark_codes", rf"{FOUNDATION}|tracker\.(kernels|faces\..+)|{WITHOUT_TORCH}"),
     Rule(r"tracker\.(smoothing|live\.baseline)", FOUNDATION),
@@ -101,7 +103,8 @@ RULES = [
     ),
     Rule(
         DESK,
-        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)",
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)"
+        r"|tracker\.traces\..+",
         ("tqdm",),
     ),
     Rule(r"tracker", "-"),

@@ -46,7 +46,7 @@ COMMANDS = {
     "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
     "image": Entry("tracker.commands.image:image", "Measure pictures, each by itself."),
     "live": Entry("tracker.commands.live:live", "Track a camera or a stream as it comes."),
-    "summary": Entry("tracker.commands.summary:summary", "Sum up traces: means, losses, and whether they are fit to use."),
+    "summary": Entry("tracker.commands.summary:summary", "Sum up traces: means, losses, whether they are fit to use."),
     "export-trace": Entry("tracker.commands.export_trace:export_trace", "Write traces for ELAN, Praat, BIDS and EDF+."),
     "report": Entry("tracker.commands.report:report", "Make a page of a trace and its video."),
     "repair": Entry("tracker.commands.repair:repair", "Make readable files of what killed runs left."),

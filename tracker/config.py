@@ -6,7 +6,9 @@ from typing import Any, Literal
 from tracker.errors import UsageError
 
 OWN = "own"
-"""Of --neutral: a source's own face."""
+"""Of --neutral: a source's own face; of --baseline: its calm frames."""
+AUTO = "auto"
+"""Of --baseline: the calmest seconds of a source."""
 DEFAULT_MODEL = "anclaf-face"
 """The model that ships."""
 OVERLAY_SUFFIX = ".overlay.mp4"
@@ -76,6 +78,9 @@ class TrackerConfig:
     """Frames in the combiner's window; None takes the model card's. A single-frame model always uses 1."""
     max_gap_s: float = 0.5
     """A face away for longer starts a new window and a new filter."""
+    remember_s: float = 10.0
+    """Seconds for which a person who has gone keeps the id, wherever the face comes back; 0: the place alone tells who
+    is who, and a face away for longer than max_gap_s gets a new id."""
     landmarker: Literal["onnx", "mediapipe"] = "onnx"
     """What finds faces and landmarks: our own run of MediaPipe's networks, or the package mediapipe itself."""
     min_face_px: float = 40.0
@@ -98,6 +103,7 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         check_range("faces", self.faces, 1, 64)
+        check_range("remember (seconds)", self.remember_s, 0.0, 86_400.0)
         check_range("smallest face (pixels)", self.min_face_px, 16.0, 4096.0)
         if self.sequence_length is not None:
             check_range("sequence length", self.sequence_length, 1, 32)
@@ -172,6 +178,10 @@ class OutputConfig:
     name: str | None = None
     """How the outputs are called: text with {name}, {parent} (the source's folder), {path} (the folders mirrored below
     the output folder), {model}, {start}, {end}; None is {path}/{name}."""
+    baseline: str | None = None
+    """From where `valence_rel` and `arousal_rel` start, in batch: A:B seconds of each source, OWN (its calm frames),
+    AUTO (its calmest seconds), or a file: a trace, a film or a picture of the person at rest; None for no such columns.
+    A live run takes its own."""
     source_column: bool = False
     """A last column `source` (in py-feat's names `input`); several sources on standard output always have it."""
 

@@ -15,9 +15,11 @@ from nets.onnx.session import OnnxFault
 from nets.runtime import Runtime, load_runtime
 from tracker.ahead import Ahead
 from tracker.config import DEFAULT_MODEL, SmoothingConfig, TrackerConfig
+from tracker.cuts import CutDetector
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.association import FaceAssociator
+from tracker.faces.identity import FaceIdentity
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.pose import head_pose
 from tracker.faces.quality import is_low_quality, picture_quality
@@ -91,6 +93,10 @@ class Found(NamedTuple):
     """With their ids."""
     alive: set[int]
     """Ids that a face may still take up."""
+    ongoing: set[int]
+    """Of these, the ids of faces whose window and filter go on."""
+    cut: bool = False
+    """Whether another scene begins."""
 
 
 class FaceState:
@@ -130,7 +136,8 @@ class Engine:
         """What else stands in each sample, with columns of its own."""
         self._combiner = _combiner(self.runtime)
         self._template = Template.from_card(self.runtime.card.crop)
-        self._associator = FaceAssociator(self.config.max_gap_s)
+        self._cuts = CutDetector()
+        self._associator = FaceAssociator(self.config.max_gap_s, self.config.remember_s, FaceIdentity())
         self._states: dict[int, FaceState] = {}
         self._time: float | None = None
         self._halves: Ahead[Found] | None = None
@@ -151,26 +158,37 @@ class Engine:
         if frame.name is not None:
             self._associator.reset()
             faces = self._associator.update(self._still_landmarker.detect(frame.image), frame.time)
-            return Found(frame, faces, set())
+            return Found(frame, faces, set(), set())
         if self._time is not None and not frame.time > self._time:
             raise UsageError(
                 f"frame {frame.index} has the time {frame.time:g} s after {self._time:g} s; expected times that rise: "
                 "call Engine.reset() before another stream"
             )
         self._time = frame.time
-        faces = self._associator.update(self._landmarker.detect(frame.image), frame.time)
-        return Found(frame, faces, self._associator.alive)
+        cut = self._cuts.update(frame.image, frame.time)
+        if cut:
+            self._landmarker.reset()
+        faces = self._landmarker.detect(frame.image)
+        replaced = not cut and self._associator.replaced(faces, frame.image)
+        if replaced:  # what the landmarker follows may be another face by now
+            self._landmarker.reset()
+            faces = self._landmarker.detect(frame.image)
+        before = self._associator.alive
+        faces = self._associator.update(faces, frame.time, frame.image, cut)
+        ongoing = self._associator.ongoing
+        cut = cut or (replaced and bool(before) and not any(face.track_id in ongoing for face in faces))
+        return Found(frame, faces, self._associator.alive, ongoing, cut)
 
     def measure(self, found: Found) -> TrackedFrame:
         """The second half of step(): what the networks and the filter say of the faces, in the order of the frames."""
-        self._states = {i: state for i, state in self._states.items() if i in found.alive}
+        self._states = {i: state for i, state in self._states.items() if i in found.ongoing}
         if self.codes:
             if found.frame.name is None:
                 self.codes.keep(found.alive)
             else:
                 self.codes.reset()
         samples = self._measure(found.frame, found.faces) if found.faces else ()
-        return TrackedFrame(found.frame, tuple(found.faces), tuple(samples))
+        return TrackedFrame(found.frame, tuple(found.faces), tuple(samples), found.cut)
 
     def run(self, frames: Iterable[Frame], ahead: int = FRAMES_AHEAD) -> Iterator[TrackedFrame]:
         """step() over frames with its two halves at once; `ahead` frames wait between them at most."""
@@ -212,6 +230,7 @@ class Engine:
         """
         self._end_halves()
         self._landmarker.reset()
+        self._cuts.reset()
         self._associator.reset()
         self._states.clear()
         if self.codes:
@@ -238,6 +257,7 @@ class Engine:
             "smoothing": {**asdict(self.config.smoothing), "lag_ms": round(self.step_lag_ms, 1)},
             "quality_limits": asdict(self.config.quality),
             "faces": self.config.faces,
+            "remember_s": self.config.remember_s,
             "landmarker": self.config.landmarker,
             "min_face_px": self.config.min_face_px,
             "device": str(self.runtime.device),

@@ -116,6 +116,13 @@ def check_outputs(config: OutputConfig, sources: int, workers: int) -> None:
     if config.report and not config.csv:
         raise UsageError("--report is made of the CSV; leave out --no-csv")
     file = config.jsonl
+    if config.baseline and not (config.csv or config.parquet or file not in (None, STDOUT)):
+        raise UsageError("--baseline fills columns of a table; add --csv, --parquet or --jsonl with a file")
+    flows = file is not None and (file == STDOUT or (Path(file).exists() and not Path(file).is_file()))
+    if config.baseline and flows and not is_folder(file or ""):
+        raise UsageError(
+            f"--baseline is known at the end alone, when --jsonl {file} has told its rows; give a file or a folder"
+        )
     if file is None or is_folder(file):
         return
     if file == "-" and workers > 1:

@@ -29,10 +29,14 @@ from tracker.sinks import Sink, SinkContext, open_sink, parts_of, write_meta
 from tracker.sinks.files import JOURNAL, drafts_of
 from tracker.sinks.records import columns_of
 from tracker.sources import Source, open_source
+from tracker.traces.baseline import Baseline, Baselines, baselines_of, lacking, parse_choice, told, write_relative
+from tracker.traces.reading import read_trace
 from tracker.types import SourceInfo, TrackedFrame
 
 BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {rate_noinv_fmt}, {remaining} left"
 BAR_WITHOUT_TOTAL = "{desc} {n_fmt} frames, {rate_noinv_fmt}, {elapsed}"
+RECORDS = ("csv", "parquet", "jsonl")
+"""Kinds of outputs that hold a trace."""
 WAIT_S = 0.2
 """Between two looks at outputs that another run is writing."""
 LOG_INTERVAL_S = 10.0
@@ -50,6 +54,7 @@ class Recorder:
         neutral: np.ndarray | None = None,
         position: int | None = None,
         several: bool = False,
+        baseline: Baseline | None = None,
     ) -> None:
         self.config = config
         self.models = models
@@ -57,6 +62,8 @@ class Recorder:
         self.interrupt = interrupt
         self.neutral = neutral
         """(P, 3): everybody's neutral face, for a landmark model; None where none is given."""
+        self.baseline = baseline
+        """Everybody's, where it comes from a file of its own."""
         self.position = position
         """Line of the progress bar among those of other processes; None where there are none."""
         self.several = several
@@ -145,6 +152,8 @@ class Recorder:
             tally.engine = self.engine.meta()
             tally.started = time.monotonic()
             self._record(job, tally, leases)
+            if self.config.output.baseline:
+                self._relate(job, tally, self.config.output.baseline)
             leases[0].give_back()
             write_meta(job.sheet, sheet_of(job, tally, self.config))
             self._report(job)
@@ -185,6 +194,17 @@ class Recorder:
             if codes := self.engine.codes:
                 codes.given = neutral_faces(self.engine, source, passed)
 
+    def _relate(self, job: Job, tally: Tally, choice: str) -> None:
+        """Take the baselines of the trace that was just written, and fill its relative columns."""
+        paths = {kind: Path(path) for kind, path in job.outputs(self.config.output).items() if kind in RECORDS}
+        trace = read_trace(next(path for kind in RECORDS if (path := paths.get(kind))))
+        one_person = self.config.tracker.faces == 1
+        baselines: Baselines = {None: self.baseline} if self.baseline else {}
+        baselines = baselines or baselines_of(trace, parse_choice(choice), one_person)
+        write_relative(paths, baselines)
+        tally.baseline = told(choice, baselines, trace.face_ids, self.models.get("baseline"))
+        tally.remarks += lacking(baselines, trace.face_ids)
+
     def _record(self, job: Job, tally: Tally, leases: Sequence[Lease]) -> None:
         with open_source(job.uri, self.config.source) as source:
             tally.info = source.info
@@ -217,7 +237,11 @@ class Recorder:
             source_column=output.source_column,
             model=tally.engine["model"]["name"],
             window_rate_hz=tally.engine["window_rate_hz"],
-            extras=(*(("attention",) if output.attention else ()), *tally.engine["told"]),
+            extras=(
+                *(("attention",) if output.attention else ()),
+                *(("relative",) if output.baseline else ()),
+                *tally.engine["told"],
+            ),
             readings=tuple(tally.engine["readings"]),
         )
         tally.columns = columns_of(context)

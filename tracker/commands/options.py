@@ -68,7 +68,10 @@ def face_options(command: Callable) -> Callable:
         TrackerConfig, "min_face_px", "--min-face", metavar="PX", help="Smallest faces looked for, wide."
     )
     landmarker = setting(TrackerConfig, "landmarker", "--landmarker", help="What finds faces and their landmarks.")
-    return faces(smallest(landmarker(command)))
+    remember = setting(
+        TrackerConfig, "remember_s", "--remember", metavar="S", help="Seconds for which who has gone keeps the id."
+    )
+    return faces(smallest(landmarker(remember(command))))
 
 
 def landmark_options(command: Callable) -> Callable:

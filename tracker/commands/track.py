@@ -9,6 +9,7 @@ from tracker.commands.options import debug_option, face_options, filled, landmar
 from tracker.commands.tables import table
 from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
 from tracker.errors import UsageError
+from tracker.words import counted
 
 if TYPE_CHECKING:
     from tracker.sheets import Outcome
@@ -32,6 +33,13 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 )
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @landmark_options
+@setting(
+    OutputConfig,
+    "baseline",
+    "--baseline",
+    metavar="A:B|FILE|own|auto",
+    help="Where the face rests, for valence_rel and arousal_rel.",
+)
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
 @face_options
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
@@ -60,9 +68,8 @@ def track(context: click.Context, /, sources: tuple[str, ...], **options: Any) -
     A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Pictures are
     measured each by itself, unless they are numbered (shot7.png, shot8.png), or --sequence or --fps says that they are
     a film. Of each, DIR gets NAME.csv, .jsonl, .parquet, .overlay.mp4, .png, .attention.png and .html as asked for, and
-    NAME.meta.json, which tells
-    how they came about. What else a model tells of a face (a DisVAE the probability of each expression and its code, a
-    --landmark-model its code z_0, z_1, ...) stands in JSON lines and Parquet, not in CSV.
+    NAME.meta.json, which tells how they came about. What else a model tells of a face (a DisVAE the probability of each
+    expression and its code, a --landmark-model its code z_0, z_1, ...) stands in JSON lines and Parquet, not in CSV.
     """
     config = batch_config(options)
     from tracker.batch import run_batch
@@ -109,7 +116,7 @@ def _line(outcome: "Outcome") -> str:
     if outcome.state == "skipped":
         return f"{outcome.uri}: {outcome.detail}"
     told = "warning: " if outcome.state == "truncated" else ""
-    written = f"{outcome.rows} rows in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"
+    written = f"{counted(outcome.rows, 'row')} in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"
     return f"{told}{outcome.uri}: {written}" + (f" ({outcome.detail})" if outcome.detail else "")
 
 

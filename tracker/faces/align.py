@@ -64,10 +64,14 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: Template) -> np.nd
 
     S is the template's size plus its margins. Beyond the picture's edge its border is repeated.
     """
-    side, matrix = template.side, placement(landmarks, template)
-    image, matrix = _shrunk(image, matrix, side)
-    crop = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    crop = warp(image, placement(landmarks, template), template.side)
     return crop if template.channels == 3 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None]
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
+    """The square (side, side, C) of image (H, W, C) uint8 whose pixels matrix (2, 3), a similarity, finds."""
+    image, matrix = _shrunk(image, matrix, side)
+    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def placement(landmarks: np.ndarray, template: Template) -> np.ndarray:

@@ -1,8 +1,12 @@
-"""Which face is which: stable ids from frame to frame, by overlap and landmark distance."""
+"""Which face is which: stable ids from frame to frame, by place, and by looks where the place does not tell."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
 
 from tracker.kernels import mean_distance
 from tracker.types import Face
@@ -18,9 +22,37 @@ POINT_STEP = 6
 COAST_S = 0.2
 """A lost face is expected to slow down with this time constant."""
 
+SURE, OTHER = 0.6, 0.35
+"""Likeness, [-1, 1], from which two faces are one person's wherever they are; below which they are two persons', even
+where the place says that they are one. docs/identity.md has the figures."""
+OWN = 0.15
+"""Likeness by which a face is rather taken for the person who was at its place."""
+JUMP = 0.6
+"""Correlation below which what a face's box holds is another picture than in the frame before."""
+TOUCH, COVER = 0.05, 0.2
+"""Overlap from which two faces are in each other's way; from which one may hide a lost one."""
+LOOK_S, LOOKS = 0.12, 5
+"""Seconds between two looks at a face that may be another's, and how many there are at most."""
+VIEW_S, VIEWS, FIRST_VIEWS = 0.5, 6, 2
+"""Seconds between two portraits of a person, how many are kept, and how many of these are the first ones."""
+ASKEW = 2.2
+"""A face whose nose lies so many times farther from one eye than from the other is turned too far for a portrait."""
+PATCH = 16
+"""Side of the small picture of a face that is compared from frame to frame, pixels."""
+
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1, pixels."""
+
+
+class Identity(Protocol):
+    """What tells persons apart; tracker.faces.identity.FaceIdentity is one."""
+
+    def portrait(self, image: np.ndarray, face: Face) -> np.ndarray:
+        """(S, S) uint8 of a face in image (H, W, 3)."""
+
+    def describe(self, portraits: np.ndarray) -> np.ndarray:
+        """(B, D) float32 of length 1, of portraits (B, S, S)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,59 +65,218 @@ class Track:
     """Seconds."""
     velocity: tuple[float, float]
     """Px/s of its middle."""
+    patch: np.ndarray | None = None
+    """(PATCH, PATCH) float32 of length 1; None where the picture is not known."""
 
     def expected(self, time: float) -> tuple[float, float]:
         """How far, px, the face should have moved by a later time."""
         seconds = COAST_S * -math.expm1((self.time - time) / COAST_S)
         return self.velocity[0] * seconds, self.velocity[1] * seconds
 
-    def seen(self, face: Face, time: float) -> "Track":
+    def seen(self, face: Face, time: float, patch: np.ndarray | None) -> "Track":
         """The track with its newest sight."""
         (x0, y0), (x1, y1), seconds = _middle(self.face), _middle(face), time - self.time
         x = MEMORY * self.velocity[0] + (1.0 - MEMORY) * (x1 - x0) / seconds
         y = MEMORY * self.velocity[1] + (1.0 - MEMORY) * (y1 - y0) / seconds
-        return Track(self.track_id, face, time, (x, y))
+        return Track(self.track_id, face, time, (x, y), patch)
+
+
+class Portraits:
+    """How one person has looked so far; described when that is first asked."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._views: list[np.ndarray] = []
+        self._described: np.ndarray | None = None
+        self.newest = -math.inf
+        """Time of the newest, seconds."""
+
+    def add(self, view: np.ndarray, time: float) -> None:
+        """Keep one more, and let go of one of the middle ones where there are too many."""
+        self._views.append(view)
+        if len(self._views) > VIEWS:
+            del self._views[FIRST_VIEWS]
+        self._described, self.newest = None, time
+
+    def likeness(self, description: np.ndarray) -> float:
+        """[-1, 1]: how like a description (D,) is to the two portraits that are most like it."""
+        if self._described is None:
+            self._described = self._identity.describe(np.stack(self._views))
+        return float(np.sort(self._described @ description)[-2:].mean())
+
+
+@dataclass(slots=True)
+class Doubt:
+    """A face that may have become another person's without having been lost."""
+
+    looks: int = 0
+    next: float = -math.inf
+    """Time of the next look, seconds."""
 
 
 class FaceAssociator:
-    """Gives each face the id of the track that it continues, or the next new one; an id is never used again.
+    """Gives each face the id of the person that it is, or the next new one; an id is never used again.
 
-    A face that is lost keeps its id for max_gap_s seconds, expected where its motion would have taken it. The pairs of
-    tracks and faces with the least total cost are taken, so the order in which faces are found does not matter.
+    A face that is lost keeps its place for max_gap_s seconds, expected where its motion would have taken it. The pairs
+    of tracks and faces with the least total cost are taken, so the order in which faces are found does not matter.
+
+    With an identity looks decide where the place does not tell: whoever comes back within remember_s gets the id of
+    old; a face that was lost, touched another or is suddenly another picture is looked at before it goes on. Who is in
+    doubt gets a new id: one id must not serve two persons.
     """
 
-    def __init__(self, max_gap_s: float) -> None:
-        self._max_gap = max_gap_s
-        self._tracks: list[Track] = []
-        self._next_id = 0
-
-    def update(self, faces: Sequence[Face], time: float) -> list[Face]:
-        """The faces of the frame at a later time (s), with ids and sorted by them."""
-        self._tracks = [track for track in self._tracks if time - track.time <= self._max_gap]
-        pairs = assign([self._costs(track, faces, time) for track in self._tracks])
-        known = {column: self._tracks[row] for row, column in pairs}
-        lost = [track for track in self._tracks if track not in known.values()]
-        seen = [self._follow(known.get(column), face, time) for column, face in enumerate(faces)]
-        self._tracks = lost + sorted(seen, key=lambda track: track.track_id)
-        return [track.face for track in self._tracks[len(lost) :]]
-
-    @property
-    def alive(self) -> set[int]:
-        """Ids that a face may still take up: seen in the newest frame, or lost for at most max_gap_s."""
-        return {track.track_id for track in self._tracks}
+    def __init__(self, max_gap_s: float, remember_s: float = 0.0, identity: Identity | None = None) -> None:
+        """An identity is of use with remember_s above 0, and needs update()'s image."""
+        self._identity = identity if remember_s > 0 else None
+        self._max_gap, self._remember = max_gap_s, max(max_gap_s, remember_s if self._identity else 0.0)
+        self.reset()
 
     def reset(self) -> None:
         """Forget every face; ids start from 0 again."""
-        self._tracks, self._next_id = [], 0
+        self._tracks: list[Track] = []
+        self._portraits: dict[int, Portraits] = {}
+        self._doubts: dict[int, Doubt] = {}
+        self._next_id = 0
+        self._newest = -math.inf
+        self.ongoing: set[int] = set()
 
-    def _follow(self, track: Track | None, face: Face, time: float) -> Track:
+    @property
+    def alive(self) -> set[int]:
+        """Ids that a face may still take up: seen in the newest frame, or remembered."""
+        return {track.track_id for track in self._tracks}
+
+    def replaced(self, faces: Sequence[Face], image: np.ndarray) -> bool:
+        """Whether every face that goes on where one was is suddenly another picture: a cut that nothing else shows."""
+        if self._identity is None:
+            return False
+        jumps = []
+        for face in faces:
+            box: Box = tuple(face.box.tolist())
+            before = [
+                track
+                for track in self._tracks
+                if track.time == self._newest and overlap(tuple(track.face.box.tolist()), box) > REACH
+            ]
+            jumps += [_jumped(track.patch, _patch(image, face)) for track in before]
+        return bool(jumps) and all(jumps)
+
+    def update(
+        self, faces: Sequence[Face], time: float, image: np.ndarray | None = None, cut: bool = False
+    ) -> list[Face]:
+        """The faces of the frame image (H, W, 3) uint8 at a later time (s), with ids and sorted by them.
+
+        After a cut places say nothing. `ongoing` then holds the ids of faces that go on without a gap, a cut, or a
+        change of place: those whose window and filter go on.
+        """
+        self._tracks = [track for track in self._tracks if time - track.time <= self._remember]
+        alive = self.alive
+        self._portraits = {i: portraits for i, portraits in self._portraits.items() if i in alive}
+        near = [] if cut else [track for track in self._tracks if time - track.time <= self._max_gap]
+        pairs = assign([self._costs(track, faces, time) for track in near])
+        placed = {column: near[row] for row, column in pairs}
+        patches = [None if image is None or self._identity is None else _patch(image, face) for face in faces]
+        known = placed
+        if image is not None and self._identity is not None:
+            known = self._recognised(faces, placed, near, time, image, patches)
+        self.ongoing = {track.track_id for track in near} - {
+            track.track_id for column, track in known.items() if placed.get(column) is not track
+        }
+        lost = [track for track in self._tracks if track not in known.values()]
+        seen = [self._follow(known.get(column), face, time, patches[column]) for column, face in enumerate(faces)]
+        self._tracks = lost + sorted(seen, key=lambda track: track.track_id)
+        self._newest = time
+        faces = [track.face for track in self._tracks[len(lost) :]]
+        if image is not None and self._identity is not None:
+            self._take_portraits(faces, time, image, self._identity)
+        return faces
+
+    def _recognised(
+        self,
+        faces: Sequence[Face],
+        placed: Mapping[int, Track],
+        near: Sequence[Track],
+        time: float,
+        image: np.ndarray,
+        patches: Sequence[np.ndarray | None],
+    ) -> Mapping[int, Track]:
+        """The track of each face by its place, and by its looks where these are asked."""
+        assert self._identity is not None
+        absent = [track for track in self._tracks if track not in placed.values()]
+        touching = _touching(faces)
+        looked_at = [column for column in range(len(faces)) if column not in placed and absent]
+        for column, track in placed.items():
+            lost = track.time < self._newest
+            vanished = [
+                other for other in absent if other in near and other.time == self._newest and self._hides(track, other)
+            ]
+            if lost or vanished or column in touching or _jumped(track.patch, patches[column]):
+                self._doubts[track.track_id] = Doubt()
+            doubt = self._doubts.get(track.track_id)
+            if doubt and time >= doubt.next and (column not in touching or lost or vanished):
+                looked_at.append(column)
+        if not looked_at:
+            return placed
+
+        views = np.stack([self._identity.portrait(image, faces[column]) for column in looked_at])
+        descriptions = self._identity.describe(views)
+        persons = [*absent, *(placed[column] for column in looked_at if column in placed)]
+        costs: list[dict[int, float]] = []
+        for column, description in zip(looked_at, descriptions, strict=True):
+            costs.append({})
+            for row, person in enumerate(persons):
+                own = placed.get(column) is person
+                likeness = self._portraits[person.track_id].likeness(description)
+                if likeness >= (OTHER if own else SURE):
+                    costs[-1][row] = 1.0 - likeness - OWN * own
+                if own:
+                    self._look(person, likeness, time)
+        known = {column: track for column, track in placed.items() if column not in looked_at}
+        known |= {looked_at[index]: persons[row] for index, row in assign(costs)}
+        for column in looked_at:
+            before, now = placed.get(column), known.get(column)
+            if before is not None and now is None and (column in touching or _askew(faces[column])):
+                taken = any(track is before for track in known.values())
+                known |= {} if taken else {column: before}  # a bad view says nothing
+            elif before is not now:
+                for track in (before, now):
+                    self._doubts.pop(-1 if track is None else track.track_id, None)
+        return known
+
+    def _look(self, person: Track, likeness: float, time: float) -> None:
+        """Note a look at a face that is where the person was."""
+        doubt = self._doubts[person.track_id]
+        doubt.looks, doubt.next = doubt.looks + 1, time + LOOK_S
+        if likeness >= SURE or doubt.looks >= LOOKS:
+            del self._doubts[person.track_id]
+
+    def _hides(self, front: Track, behind: Track) -> bool:
+        return overlap(tuple(front.face.box.tolist()), tuple(behind.face.box.tolist())) > COVER
+
+    def _take_portraits(self, faces: Sequence[Face], time: float, image: np.ndarray, identity: Identity) -> None:
+        """One of each new person, and from time to time one of those who are well seen and surely themselves."""
+        touching = _touching(faces)
+        for column, face in enumerate(faces):
+            track_id = face.track_id
+            assert track_id is not None
+            if track_id not in self._portraits:
+                self._portraits[track_id] = Portraits(identity)
+            elif (
+                time - self._portraits[track_id].newest < VIEW_S
+                or track_id in self._doubts
+                or column in touching
+                or _askew(face)
+            ):
+                continue
+            self._portraits[track_id].add(identity.portrait(image, face), time)
+
+    def _follow(self, track: Track | None, face: Face, time: float, patch: np.ndarray | None) -> Track:
         """The track of a face that continues one, or a new one."""
         track_id = self._next_id if track is None else track.track_id
         known = Face(face.box, face.landmarks, face.score, track_id)
         if track is not None:
-            return track.seen(known, time)
+            return track.seen(known, time, patch)
         self._next_id += 1
-        return Track(track_id, known, time, (0.0, 0.0))
+        return Track(track_id, known, time, (0.0, 0.0), patch)
 
     def _costs(self, track: Track, faces: Sequence[Face], time: float) -> dict[int, float]:
         """What each face in reach would cost, by its index: distance in sides of its box, plus 1 less the overlap."""
@@ -145,3 +336,35 @@ def _area(box: Box) -> float:
 def _middle(face: Face) -> tuple[float, float]:
     x0, y0, x1, y1 = face.box.tolist()
     return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def _touching(faces: Sequence[Face]) -> set[int]:
+    """Indices of the faces whose boxes overlap another's."""
+    boxes: list[Box] = [tuple(face.box.tolist()) for face in faces]
+    count = len(boxes)
+    pairs = [(a, b) for a in range(count) for b in range(a) if overlap(boxes[a], boxes[b]) > TOUCH]
+    return {index for pair in pairs for index in pair}
+
+
+def _askew(face: Face) -> bool:
+    """Whether the face is turned so far to a side that a portrait tells little."""
+    right, left, nose = face.landmarks[[33, 263, 1], :2].tolist()
+    a, b = math.dist(right, nose), math.dist(left, nose)
+    return max(a, b) > ASKEW * max(min(a, b), 1e-6)
+
+
+def _patch(image: np.ndarray, face: Face) -> np.ndarray | None:
+    """(PATCH, PATCH) of what the face's box holds, less its mean and of length 1; None where it holds nothing."""
+    x0, y0, x1, y1 = face.box.tolist()
+    height, width = image.shape[:2]
+    left, top, right, bottom = max(int(x0), 0), max(int(y0), 0), min(int(x1), width), min(int(y1), height)
+    if right - left < 2 or bottom - top < 2:
+        return None
+    small = cv2.resize(image[top:bottom, left:right, 1], (PATCH, PATCH), interpolation=cv2.INTER_LINEAR)
+    patch = small - small.mean(dtype=np.float32)
+    length = float(np.linalg.norm(patch))
+    return patch / length if length > PATCH else None
+
+
+def _jumped(before: np.ndarray | None, now: np.ndarray | None) -> bool:
+    return before is not None and now is not None and float((before * now).sum()) < JUMP

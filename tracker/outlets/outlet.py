@@ -12,6 +12,7 @@ from tracker.errors import SinkError
 from tracker.outlets.mailbox import Mailbox
 from tracker.sinks import Columns, Extra
 from tracker.types import Event, Tell, TrackedFrame
+from tracker.words import counted
 
 GRACE_S, LAST_S = 0.8, 0.2
 """What close() gives a receiver to take the rest, and then the outlet's thread to break off."""
@@ -54,7 +55,7 @@ class OutletState:
     """Why it has ended before the run; empty while it works."""
 
     def __str__(self) -> str:
-        clients = "" if self.clients is None else f", {self.clients} client{'' if self.clients == 1 else 's'}"
+        clients = "" if self.clients is None else f", {counted(self.clients, 'client')}"
         return f"{self.name}{clients}" + (f", {self.lost} lost" if self.lost else "")
 
 

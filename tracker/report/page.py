@@ -24,12 +24,28 @@ from tracker.types import QUADRANT_WORDS, QUADRANTS
 
 PARTS = Path(__file__).parent / "browser"
 LIBRARY = PARTS / "vendor"
-VIDEO_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm", ".mkv": "video/webm"}
+VIDEO_TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/mp4",
+    ".webm": "video/webm",
+    ".mkv": "video/webm",
+}
 """By the end of a video's name; a browser looks at the content anyway."""
 MOST_EMBEDDED = 300 * 2**20
 """Bytes: browsers hold no text much longer than 512 MiB, and base64 makes four bytes of three."""
 RELATIVE_IMPORT = re.compile(r'(\bfrom |\bimport )"\./')
-FACTS = ("version", "model", "landmark_model", "sequence_length", "window_rate_hz", "smoothing", "quality_limits", "device", "runtime")
+FACTS = (
+    "version",
+    "model",
+    "landmark_model",
+    "sequence_length",
+    "window_rate_hz",
+    "smoothing",
+    "quality_limits",
+    "device",
+    "runtime",
+)
 """What a sheet says of how a trace was made, as far as the page shows it."""
 
 
@@ -105,7 +121,7 @@ def _page(trace: Trace, video: Path | None, file: Path, config: ReportConfig) ->
 
 
 def _as_address(module: Path) -> str:
-    """A module as a data: address; it imports the others by the names of the import map, as a page has no other files."""
+    """A module as a data: address. It imports the others by their names in the import map: a page has no files."""
     text = RELATIVE_IMPORT.sub(r'\1"report/', module.read_text(encoding="utf-8"))
     return f"data:text/javascript;base64,{b64encode(text.encode()).decode()}"
 
@@ -152,7 +168,9 @@ def _session(trace: Trace, video: Path | None, file: Path, config: ReportConfig)
         "made": {name: trace.sheet[name] for name in FACTS if trace.sheet.get(name) is not None}
         | {
             "source": {name: source.get(name) for name in ("kind", "codec", "width", "height", "rate_hz", "duration")},
-            "warnings": [str(each).replace(str(source.get("path")), _title(trace)) for each in trace.sheet.get("warnings", ())],
+            "warnings": [
+                str(each).replace(str(source.get("path")), _title(trace)) for each in trace.sheet.get("warnings", ())
+            ],
             "decoded": trace.sheet.get("decoded"),
             "complete": trace.sheet.get("complete"),
         },

@@ -10,6 +10,7 @@ from tracker.errors import SinkError
 from tracker.sinks import Sink, SinkContext
 from tracker.sinks.files import PartFile
 from tracker.types import AffectSample, TrackedFrame
+from tracker.words import counted
 
 POINTS = 4000
 """Kept of each face; beyond, neighbours in time are merged."""
@@ -152,7 +153,7 @@ class PlotSink(Sink):
         return "standard input" if self._context.source_uri == "-" else Path(self._context.source_uri).resolve().name
 
     def _caption(self, drawn: int) -> str:
-        faces = f"{self._faces} face{'' if self._faces == 1 else 's'}"
+        faces = counted(self._faces, "face")
         shown = f"{faces}, the {drawn} longest shown" if self._faces > drawn else faces
         return f"{self._subject()}  \u00b7  {shown}"
 

@@ -88,7 +88,8 @@ def expand_sources(patterns: Sequence[str], recursive: bool = False) -> list[str
     """The sources that files, folders, globs and URLs stand for, in natural order, each once.
 
     A folder with videos stands for each of them, but for the overlays that the tracker wrote; a folder with pictures
-    alone is one source, and so is a glob of pictures; recursive adds the folders below it.
+    alone is one source, and so is a glob of pictures; recursive adds the folders below it. A folder that cannot be
+    listed stands for itself.
     Raises SourceError where a pattern stands for nothing, UsageError for an empty text.
     """
     return list(dict.fromkeys(source for pattern in patterns for source in _expand(pattern, recursive)))
@@ -174,16 +175,25 @@ def _expand(pattern: str, recursive: bool) -> list[str]:
     return found or files or _refuse_folder(folders[0])
 
 
-def _in_folder(folder: str, recursive: bool) -> list[str]:
-    """The videos of a folder, or the folder itself where it has pictures alone; nothing where it has neither."""
-    inside = _inside(Path(folder))
+def _in_folder(folder: str, recursive: bool, above: tuple[Path, ...] = ()) -> list[str]:
+    """The videos of a folder, or the folder itself where it has pictures alone; nothing where it has neither.
+
+    One that cannot be listed stands for itself too: it fails once opened, and so keeps no other source from its turn.
+    """
+    try:
+        inside = _inside(Path(folder))
+    except SourceError:
+        return [folder]
     videos, pictures = _of_kind(inside, VIDEO), _of_kind(inside, PICTURE)
     if videos:
         _tell_of_skipped(folder, pictures)
     found = videos or ([folder] if pictures else [])
     if recursive:
-        below = [str(path) for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")]
-        found += [source for path in sorted(below, key=natural_order) for source in _in_folder(path, recursive)]
+        above = (*above, Path(folder).resolve())
+        below = [path for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")]
+        below = [path for path in below if path.resolve() not in above]  # a link that leads back up would never end
+        names = sorted(map(str, below), key=natural_order)
+        found += [source for name in names for source in _in_folder(name, recursive, above)]
     return found
 
 

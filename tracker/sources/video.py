@@ -193,7 +193,7 @@ class VideoReader:
                 "it anew with the index first: ffmpeg -i IN -c copy -movflags faststart OUT.mp4"
             )
         if not self._tally.received:
-            cause = self._tally.error or "it is empty or damaged"
+            cause = self._tally.error or "it is empty, damaged or encrypted"
             return f"{name} has a video stream, but no frame of it can be decoded; {cause}"
         until = "" if options.end is None else f" and before {options.end:g} s"
         length = f"; it lasts {duration:.2f} s" if duration else ""

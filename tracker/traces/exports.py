@@ -105,10 +105,9 @@ def _bids(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[Happening],
         files[folder / f"{name}.json"] = _json(about)
     if events:
         table = [("onset", "duration", "trial_type")]
-        table += [
-            (f"{each.start:.6f}", "n/a" if each.end is None else f"{each.end - each.start:.6f}", each.condition or "n/a")
-            for each in events
-        ]
+        for each in events:
+            duration = "n/a" if each.end is None else f"{each.end - each.start:.6f}"
+            table.append((f"{each.start:.6f}", duration, " ".join(each.condition.split()) or "n/a"))
         files[folder / f"{stem}_events.tsv"] = "".join("\t".join(row) + "\n" for row in table).encode()
     description = Path(config.folder, "dataset_description.json")
     if not description.exists():

@@ -33,11 +33,11 @@ class Reliability:
 
 
 def reliability(values: np.ndarray, seed: int = 0) -> Reliability:
-    """The 95 % interval of the mean of values (T,) at even steps, NaN where one is missing, by a moving block bootstrap.
+    """The 95 % interval of the mean of values (T,) at even steps, NaN where one is missing, by moving blocks.
 
-    It answers: how far would the mean move if the same person went on like that? The blocks are twice as long as Politis
-    and White (2004) ask. The standard error is the bootstrap's or that of the autocorrelation, whichever is larger; both
-    are put right for the mean being the series' own. The same values and seed give the same answer.
+    It answers: how far would the mean move if the same person went on like that? The blocks are twice as long as
+    Politis and White (2004) ask. The standard error is the bootstrap's or that of the autocorrelation, whichever is
+    larger; both are put right for the mean being the series' own. The same values and seed give the same answer.
     """
     seen = np.isfinite(values)
     count = int(seen.sum())
@@ -66,7 +66,7 @@ def reliability(values: np.ndarray, seed: int = 0) -> Reliability:
     effective = (variance + squared) / squared
     if effective < LEAST_EFFECTIVE:
         return Reliability(math.nan, math.nan, effective)
-    critical = np.polyval(FIXED_B[::-1], share) * math.sqrt(1.0 - share) * (1.0 + FEW / effective)
+    critical = float(np.polyval(FIXED_B[::-1], share)) * math.sqrt(1.0 - share) * (1.0 + FEW / effective)
     reach_of_mean = critical * math.sqrt(squared)
     return Reliability(mean - reach_of_mean, mean + reach_of_mean, min(effective, float(count)))
 

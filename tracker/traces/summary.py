@@ -175,4 +175,3 @@ def _known(value: Value) -> Value:
     if not isinstance(value, float):
         return value
     return round(value, 6) + 0.0 if math.isfinite(value) else None
-

@@ -27,7 +27,7 @@ class Tier:
 
 
 def tiers_of(trace: Trace, faces: Iterable[FaceTrace], events: Sequence[Happening], step: float) -> list[Tier]:
-    """Of each face: how it was seen, its quadrant, and the mean of valence and arousal every `step` seconds; the events.
+    """Of each face: how it was seen, its quadrant, the mean of valence and arousal every `step` seconds; the events.
 
     Only frames in which the face is seen well (status ok) count for the last three.
     """
@@ -61,7 +61,9 @@ def _runs(time: np.ndarray, labels: Sequence[str], end: float) -> tuple[Interval
     """Frames in a row with the same label make one interval; those without a label make none."""
     starts = [place for place in range(len(labels)) if place == 0 or labels[place] != labels[place - 1]]
     ends = [*(float(time[place]) for place in starts[1:]), end]
-    return tuple((float(time[place]), stop, labels[place]) for place, stop in zip(starts, ends, strict=True) if labels[place])
+    return tuple(
+        (float(time[place]), stop, labels[place]) for place, stop in zip(starts, ends, strict=True) if labels[place]
+    )
 
 
 def _without_overlap(events: Sequence[Happening], step: float) -> tuple[Interval, ...]:
@@ -80,7 +82,9 @@ def textgrid(trace: Trace, tiers: Sequence[Tier]) -> bytes:
     """Praat's TextGrid, the long text form, UTF-8: every tier covers the time from 0 to the trace's end."""
     end = max([trace.end, *(stop for tier in tiers for _, stop, _ in tier.intervals)])
     span = f"xmin = 0\nxmax = {end:.6f}\n"
-    lines = [f'File type = "ooTextFile"\nObject class = "TextGrid"\n\n{span}tiers? <exists>\nsize = {len(tiers)}\nitem []:\n']
+    lines = [
+        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\n{span}tiers? <exists>\nsize = {len(tiers)}\nitem []:\n'
+    ]
     for number, tier in enumerate(tiers, 1):
         intervals = list(_filled(tier.intervals, end))
         lines.append(f'item [{number}]:\nclass = "IntervalTier"\nname = "{_quoted(tier.name)}"\n{span}')

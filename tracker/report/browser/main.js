@@ -30,7 +30,7 @@ async function open() {
   showChoices(session);
   showMaking(session);
   listenToKeys(session, player, marks);
-  Object.assign(window, { session, player });
+  Object.assign(window, { session, player, timeline });
   document.body.dataset.ready = "yes";
 }
 
