@@ -106,7 +106,7 @@ def test_every_default_is_the_dataclass_own() -> None:
 
 def test_every_choice_reaches_its_setting() -> None:
     options = (
-        "-o d --no-csv --jsonl - --parquet --video --plot --attention --model m --sequence-length 4 --smoothing ema "
+        "-o d --no-csv --jsonl - --parquet --video --plot --attention --report --baseline b --model m --sequence-length 4 --smoothing ema "
         "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
         "--empty nan --stream 2 --resume --overwrite --recursive "
         "--output-name {name}-{start} --source-column --workers 2 --debug"
@@ -131,10 +131,23 @@ def test_every_choice_reaches_its_setting() -> None:
             smoothing=config.SmoothingConfig(kind="ema"),
         ),
         output=config.OutputConfig(
-            "d", False, "-", True, True, True, True, "openface", True, "nan", "{name}-{start}", True
+            folder="d",
+            csv=False,
+            jsonl="-",
+            parquet=True,
+            video=True,
+            plot=True,
+            attention=True,
+            report=True,
+            columns="openface",
+            blur_faces=True,
+            empty="nan",
+            name="{name}-{start}",
+            baseline="b",
+            source_column=True,
         ),
     )
-    assert len(fields(config.OutputConfig)) == 12
+    assert len(fields(config.OutputConfig)) == 14
 
 
 WRONG_USAGE = [
