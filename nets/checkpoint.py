@@ -45,13 +45,18 @@ KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
 def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.dtype = torch.float32) -> ModelCard:
     """Write weights and card, each atomically; returns the card with its parameters and SHA-256 filled in.
 
-    precision float16 halves the file; the loaded model computes in float32 either way.
+    precision float16 halves the file; the loaded model computes in float32 either way. A weight that is too large for
+    it is written as it is.
     """
-    tensors = {
-        name: value.to(precision).contiguous() if value.is_floating_point() else value.contiguous()
-        for name, value in model.state_dict().items()
-    }
+    tensors = {name: _stored(value, precision) for name, value in model.state_dict().items()}
     return save_weights(path, tensors, replace(card, parameters=parameter_count(model)))
+
+
+def _stored(values: Tensor, precision: torch.dtype) -> Tensor:
+    if not values.is_floating_point():
+        return values.contiguous()
+    stored = values.to(precision)
+    return (stored if torch.isfinite(stored).all() else values.float()).contiguous()
 
 
 def save_weights(path: Path | str, tensors: dict[str, Tensor], card: ModelCard, base: Base | None = None) -> ModelCard:

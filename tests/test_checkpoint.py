@@ -337,6 +337,16 @@ def test_info_tells_of_a_base_that_is_missing(tmp_path: Path) -> None:
     assert whole.exit_code == 0 and not whole.stderr
 
 
+def test_a_weight_too_large_for_half_precision_is_kept(tmp_path: Path) -> None:
+    model = Anclaf(CONFIG)
+    model.combiner.head.bias.data[1] = 1e5
+    save(tmp_path / "tiny.safetensors", model, CARD, torch.float16)
+    kept = load(tmp_path / "tiny.safetensors")[0].state_dict()
+    assert kept["combiner.head.bias"][1] == 1e5
+    stored = read_weights(tmp_path / "tiny.safetensors")[0]
+    assert stored["combiner.head.weight"].dtype == torch.float16
+
+
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     model = Anclaf(CONFIG)
     model.combiner.head.bias.data[1] = float("nan")
