@@ -131,7 +131,8 @@ def eaf(trace: Trace, tiers: Sequence[Tier]) -> bytes:
     source = trace.sheet.get("source", {}).get("path")
     if source:
         kind = guess_type(source)[0] or "video/unknown"
-        medium = {"MEDIA_URL": source if "://" in source else Path(source).as_uri(), "MIME_TYPE": kind}
+        place = source.partition(" (")[0] if "://" in source else Path(source).expanduser().as_uri()
+        medium = {"MEDIA_URL": place, "MIME_TYPE": kind}
         ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", medium)
     order = ElementTree.SubElement(root, "TIME_ORDER")
     slots = _numbers("ts")
