@@ -17,7 +17,7 @@ from sessions import write_session
 
 from tracker.config import ReportConfig
 from tracker.report import write_report
-from tracker.report.trace import read_trace
+from tracker.traces.reading import read_trace
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -125,7 +125,7 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_click_on_a_trace_shows_the_frame_of_that_time(uneven: Path, show: Callable[..., Any]) -> None:
     page = show(uneven)
     page.wait_for_function("() => player.ready && player.offset !== null")
-    times = read_trace(uneven.with_suffix(".csv")).column("timestamp")
+    times = read_trace(uneven.with_suffix(".csv")).columns["timestamp"]
     for time in (0.4, 6.27, 3.333, 11.9, 0.05):
         click_at(page, time, "arousal")
         page.wait_for_function(SETTLED)
