@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -134,6 +135,30 @@ def test_who_hid_the_faces_is_not_shown_the_source(tmp_path: Path) -> None:
     sheet["options"] = {"output": {"blur_faces": True}}
     table.with_suffix(".meta.json").write_text(json.dumps(sheet), encoding="utf-8")
     assert facts_of(write_report(table, ReportConfig(overwrite=True)))["video"] is None
+
+
+def test_a_recording_begins_with_its_trace_and_has_its_boxes_drawn(tmp_path: Path) -> None:
+    """A source's first frame is time 0; of a recording, or an overlay after --start, it is the first row's."""
+    table = write_session(tmp_path, TIMES + 12.5)
+    shutil.copy(SAMPLE, tmp_path / "session.overlay.mp4")
+    sheet = json.loads(table.with_suffix(".meta.json").read_text(encoding="utf-8"))
+    sheet["outputs"] = {"csv": "session.csv", "video": "session.overlay.mp4"}
+    table.with_suffix(".meta.json").write_text(json.dumps(sheet), encoding="utf-8")
+    video = facts_of(write_report(table, ReportConfig()))["video"]
+    assert (video["name"], video["starts_at"], video["boxes"]) == ("session.overlay.mp4", 12.5, False)
+    video = facts_of(write_report(table, ReportConfig(str(SAMPLE), overwrite=True)))["video"]
+    assert (video["name"], video["starts_at"], video["boxes"]) == ("sample.mp4", 0.0, True)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_other_types_of_trace_are_read_as_well(kind: str, tmp_path: Path) -> None:
+    arguments = ["track", str(SAMPLE), "-o", str(tmp_path), "--end", "0.3", "--no-csv"]
+    arguments += ["--jsonl", f"{tmp_path}/"] if kind == "jsonl" else ["--parquet"]
+    with pytest.raises(SystemExit) as ended:
+        affect_main(arguments)
+    assert ended.value.code == 0
+    facts = facts_of(write_report(tmp_path / f"sample.{kind}", ReportConfig()))
+    assert facts["rows"] == 8 and facts["video"]["name"] == "sample.mp4"
 
 
 def test_thumbnails_are_there_only_when_asked_for(table: Path) -> None:

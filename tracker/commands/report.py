@@ -20,8 +20,9 @@ from tracker.config import ReportConfig
 def report(table: Path, out: Path | None, **options: Any) -> None:
     """Make one HTML file of a trace: its course beside the video, the faces, and figures.
 
-    A TRACE is a CSV, JSON lines or Parquet file that `affect track` or `affect live` wrote. The page opens in a browser with the network off and sends nothing anywhere. Faces can be renamed and merged there,
-    moments marked and stretches excluded; what is saved are new files, the trace is not changed.
+    A TRACE is a CSV, JSON lines or Parquet file that `affect track` or `affect live` wrote. The page opens in a browser
+    with the network off and sends nothing anywhere. Faces can be renamed and merged there, moments marked and stretches
+    excluded; what is saved are new files, the trace is not changed.
     """
     config = ReportConfig(**options)
     from tracker.report import write_report

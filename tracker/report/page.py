@@ -191,19 +191,18 @@ def _session(trace: Trace, video: Path | None, file: Path, config: ReportConfig)
 def _how_shown(trace: Trace, video: Path | None, file: Path, config: ReportConfig) -> dict[str, Any] | None:
     """Where the page finds the video, and which of its moments is the trace's time 0.
 
-    The first frame of a source is its time 0; every other video (an overlay, a recording) begins with the trace.
+    The first frame of a source is its time 0; what a run made (an overlay, a recording) begins with the trace.
     """
     if video is None:
         return None
-    named = trace.sheet.get("source", {}).get("path")
-    is_source = named is None or video.resolve() == Path(named).resolve() or video.name == Path(named).name
-    drawn = video.name in (trace.sheet.get("outputs", {}).get("video"), trace.sheet.get("outputs", {}).get("picture"))
+    outputs = trace.sheet.get("outputs", {})
+    made = video.name in [outputs.get(kind) for kind in ("video", "picture", "lossless")]
     return {
         "name": video.name,
         "href": None if config.embed else _link(video, file),
         "type": VIDEO_TYPES.get(video.suffix.lower(), "video/mp4"),
-        "starts_at": 0.0 if is_source else float(trace.columns["timestamp"].min()),
-        "boxes": not drawn,
+        "starts_at": float(trace.columns["timestamp"].min()) if made else 0.0,
+        "boxes": not made or video.name == outputs.get("lossless"),
     }
 
 
