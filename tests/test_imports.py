@@ -92,7 +92,7 @@ RULES = [
     ),
     Rule(
         r"tracker\.report(\..+)?",
-        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.(files|records)",
+        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.files|tracker\.traces\.(reading|events)",
         ("PIL",),
     ),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),

@@ -11,13 +11,15 @@ import numpy as np
 
 from tracker.errors import DataError
 from tracker.outputs import TAKE_SUFFIXES
-from tracker.traces.reading import Trace
+from tracker.traces.reading import FaceTrace, Trace
 
 ONSETS = ("onset", "timestamp", "start", "time")
 DURATIONS = ("duration",)
 ENDS = ("end", "offset")
 NAMES = ("trial_type", "condition", "event", "label", "name")
 FILE = "file"
+EXCLUDED = "excluded"
+"""The name of stretches that a report's reader left out: no condition, and of no account."""
 NOTHING = ("", "n/a", "nan", "NaN")
 
 
@@ -102,6 +104,12 @@ def read_events(table: Path, name: str = "") -> list[TimedEvent]:
             raise DataError(f"the events {table}, line {number}: {error}; expected seconds") from error
         events.append(TimedEvent(row[named] or "", begins, begins + lasts if lasts else ends))
     return sorted(events, key=lambda event: event.start)
+
+
+def without(face: FaceTrace, events: Iterable[Happening]) -> FaceTrace:
+    """The frames of a face outside the stretches that are called EXCLUDED."""
+    spans = [(each.start, each.end) for each in events if each.condition == EXCLUDED and each.end is not None]
+    return face.of_frames(~Part("", None, None, tuple(spans)).holds(face.time)) if spans else face
 
 
 def _first(header: Sequence[str], names: Iterable[str]) -> str | None:
