@@ -106,9 +106,9 @@ def test_every_default_is_the_dataclass_own() -> None:
 
 def test_every_choice_reaches_its_setting() -> None:
     options = (
-        "-o d --no-csv --jsonl - --parquet --video --plot --attention --report --baseline b --model m --sequence-length 4 --smoothing ema "
-        "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
-        "--empty nan --stream 2 --resume --overwrite --recursive "
+        "-o d --no-csv --jsonl - --parquet --video --plot --attention --report --baseline b --model m "
+        "--sequence-length 4 --smoothing ema --faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 "
+        "--columns openface --blur-faces --empty nan --stream 2 --resume --overwrite --recursive "
         "--output-name {name}-{start} --source-column --workers 2 --debug"
     )
     context = track.make_context("track", ["a.mp4", *options.split()])

@@ -14,7 +14,7 @@ from tracker.sinks.records import COLUMNS, DEVIATION, PROBABILITIES, RELATIVE
 
 KNOWN = (*COLUMNS, *RELATIVE, *DEVIATION, *PROBABILITIES)
 NEEDED = ("frame", "face_id", "timestamp", "status", "valence", "arousal")
-WORDS = ("status", "quadrant", "source", "input", "face_name")
+WORDS = ("status", "quadrant", "source", "input", "file", "face_name")
 """Columns of text; the others are numbers."""
 
 

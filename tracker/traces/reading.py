@@ -15,7 +15,7 @@ from tracker.sinks.records import COLUMNS, PROBABILITIES
 
 TYPES = (".csv", ".parquet", *JSONL_SUFFIXES)
 """Of the records; of several that a run wrote the first is read."""
-TEXTS = {column.name for column in COLUMNS if column.kind == "text"} | {"source", "input"}
+TEXTS = {column.name for column in COLUMNS if column.kind == "text"} | {"source", "input", "file"}
 OURS = {column.pyfeat: column.name for column in (*COLUMNS, *PROBABILITIES) if column.pyfeat}
 """Our names of py-feat's columns."""
 NEEDED = ("frame", "face_id", "timestamp", "status", "valence_smooth", "arousal_smooth")
