@@ -83,6 +83,7 @@ def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
         encoder, card = open_own(path)
         return OwnNetwork(own.OwnConfig(**card.config), path.read_bytes(), encoder).eval(), card
     tensors, card = read_weights(path)
+    _check_count(path, card, tensors)
     network = _build(path, card)
     try:
         network.load_state_dict(tensors)
@@ -95,6 +96,17 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     """As read_arrays, as tensors."""
     arrays, card = read_arrays(path)
     return {name: torch.from_numpy(values) for name, values in arrays.items()}, card
+
+
+def _check_count(path: Path, card: ModelCard, tensors: dict[str, Tensor]) -> None:
+    """See that there are weights for all that a card describes before memory is taken for it."""
+    if card.kind == own.KIND:
+        return
+    with torch.device("meta"):
+        described = parameter_count(_build(path, card))
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if described > held:
+        raise other_weights(path, ValueError(f"it has {held:,} numbers for {described:,} parameters"))
 
 
 def _build(path: Path, card: ModelCard) -> nn.Module:

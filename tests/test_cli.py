@@ -100,16 +100,17 @@ def test_version() -> None:
 
 
 def test_every_default_is_the_dataclass_own() -> None:
-    defaults = {parameter.name: parameter.default for parameter in track.params if isinstance(parameter, click.Option)}
+    options = [each for each in track.params if isinstance(each, click.Option) and each.expose_value]
+    defaults = {option.name: option.default for option in options}
     assert batch_config({**defaults, "debug": False}) == BatchConfig()
 
 
 def test_every_choice_reaches_its_setting() -> None:
     options = (
-        "-o d --no-csv --jsonl - --parquet --video --plot --attention --report --baseline b --model m "
-        "--sequence-length 4 --smoothing ema --faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 "
-        "--columns openface --blur-faces --empty nan --stream 2 --resume --overwrite --recursive "
-        "--output-name {name}-{start} --source-column --workers 2 --debug"
+        "-o d --no-csv --jsonl - --parquet --video --plot --attention --report --model m --sequence-length 4 --smoothing ema "
+        "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
+        "--empty nan --stream 2 --resume --overwrite --recursive "
+        "--output-name {name}-{start} --full-paths --baseline auto --source-column --workers 2 --debug"
     )
     context = track.make_context("track", ["a.mp4", *options.split()])
     sources = context.params.pop("sources")
@@ -143,11 +144,12 @@ def test_every_choice_reaches_its_setting() -> None:
             blur_faces=True,
             empty="nan",
             name="{name}-{start}",
-            baseline="b",
+            full_paths=True,
+            baseline="auto",
             source_column=True,
         ),
     )
-    assert len(fields(config.OutputConfig)) == 14
+    assert len(fields(config.OutputConfig)) == 16
 
 
 WRONG_USAGE = [

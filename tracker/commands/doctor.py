@@ -39,6 +39,7 @@ EXTRAS = {
     "edf": (("edfio",), "export-trace to EDF+"),
     "lsl": (("pylsl",), "live --lsl"),
     "synthetic": (("anny", "pyvista"), "synth"),
+    "mediapipe": (("mediapipe",), "--landmarker mediapipe, bench landmarks"),
 }
 """What an extra brings, and for what."""
 

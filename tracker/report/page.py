@@ -72,7 +72,7 @@ def write_report(table: Path, config: ReportConfig, file: Path | None = None) ->
             "the report links to the video"
         )
     page = _page(trace, video, file, config)
-    output = PartFile(file)
+    output = PartFile(file, hidden=True)
     try:
         output.write(page)
     except SinkError:
@@ -93,7 +93,11 @@ def _video(trace: Trace, config: ReportConfig) -> Path | None:
         return Path(config.video)
     outputs, hidden = trace.sheet.get("outputs", {}), trace.sheet.get("options", {}).get("output", {}).get("blur_faces")
     source = None if hidden else trace.sheet.get("source", {}).get("path")
-    files = [trace.path.parent / name for name in (source, outputs.get("picture"), outputs.get("video")) if name]
+    files = [
+        trace.path.parent / Path(name).expanduser()
+        for name in (source, outputs.get("picture"), outputs.get("video"))
+        if name
+    ]
     return next((each for each in files if each.is_file() and each.suffix.lower() in VIDEO_TYPES), None)
 
 
@@ -188,7 +192,7 @@ def _how_shown(trace: Trace, video: Path | None, file: Path, config: ReportConfi
     if video is None:
         return None
     named = trace.sheet.get("source", {}).get("path")
-    is_source = named is None or video.resolve() == Path(named).resolve() or video.name == Path(named).name
+    is_source = named is None or video.resolve() == Path(named).expanduser().resolve() or video.name == Path(named).name
     drawn = video.name in (trace.sheet.get("outputs", {}).get("video"), trace.sheet.get("outputs", {}).get("picture"))
     return {
         "name": video.name,

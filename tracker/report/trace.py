@@ -43,7 +43,7 @@ def read_trace(path: Path) -> Trace:
     Raises DataError for a file that cannot be read, is no such table, or lacks a column.
     """
     header, rows = _table(path)
-    names = {}
+    names: dict[str, str] = {}
     for column in KNOWN:
         there = [name for name in (column.name, column.pyfeat) if name in header]
         names |= {column.name: there[0]} if there else {}

@@ -14,7 +14,7 @@ from tracker.errors import DataError, UsageError
 from tracker.sinks.records import csv_lines
 from tracker.traces.even import even
 from tracker.traces.events import Happening, events_of
-from tracker.traces.reading import FaceTrace, Trace, find_traces, read_trace
+from tracker.traces.reading import FaceTrace, Trace, find_traces, read_film
 from tracker.traces.tiers import eaf, textgrid, tiers_of
 
 SIGNALS = ("valence_smooth", "arousal_smooth", "valence_frame", "arousal_frame", "confidence", "success")
@@ -39,7 +39,7 @@ def export(paths: Sequence[str | Path], config: ExportConfig) -> Files:
     """
     made: Files = {}
     for file in find_traces(paths):
-        trace = read_trace(file)
+        trace = read_film(file)
         faces = trace.faces(config.one_person)
         if not faces:
             raise DataError(f"{file} has no face in any frame: there is nothing to export")
