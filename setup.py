@@ -15,7 +15,7 @@ setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10",
+    python_requires=">=3.10,<3.15",
     packages=find_packages(include=["affect*", "tracker*", "nets*", "train*", "benchmarks*"]),
     package_data={
         "nets": ["weights/*.safetensors", "weights/*.json", "weights/*.onnx"],

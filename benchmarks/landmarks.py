@@ -1,5 +1,4 @@
-"""Our own run of the face networks beside MediaPipe itself: are the landmarks the same, what do they cost, and how small
-a face is found?"""
+"""Our run of the face networks beside MediaPipe: the same landmarks? what do they cost? how small a face is found?"""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ from tracker.engine import Engine
 from tracker.errors import DataError
 from tracker.faces.graphs import MODELS, Graph
 from tracker.faces.landmarks import FaceLandmarker
-from tracker.faces.mediapipe_finder import mp
+from tracker.faces.mediapipe_finder import solutions
 from tracker.faces.regions import LEFT_EYE, RIGHT_EYE, Region, cut, placed
 from tracker.sources import open_source
 from tracker.types import Frame
@@ -90,8 +89,8 @@ def measure(sources: Sequence[str], model: str, repeat: int) -> Report:
             markdown(PARITY_HEAD, [each.cells(source) for source, each in parities.items()]),
             placement_table(places),
             time_table(rounds),
-            f"{repeat} rounds of {len(images)} frames, in turn; the median of each round, then of the rounds. MediaPipe "
-            "works with threads of its own, so processor time is told beside the clock's.",
+            f"{repeat} rounds of {len(images)} frames, in turn; the median of each round, then of the rounds. "
+            "MediaPipe works with threads of its own, so processor time is told beside the clock's.",
         ]
     )
     settings = {"sources": [Path(source).name for source in sources], "model": model, "repeat": repeat}
@@ -139,7 +138,7 @@ class MediapipeRegions:
 
     def __init__(self) -> None:
         self._ours = Graph(MODELS / "face_mesh.onnx", ("landmarks", "logits"))
-        self._graph = mp.solutions.face_mesh.SolutionBase(
+        self._graph = solutions.face_mesh.SolutionBase(
             binary_graph_path="mediapipe/modules/face_landmark/face_landmark_front_cpu.binarypb",
             side_inputs={"num_faces": 1, "with_attention": False, "use_prev_landmarks": True},
             outputs=["multi_face_landmarks", "face_rects_from_landmarks"],
@@ -161,8 +160,8 @@ class MediapipeRegions:
             return []
         theirs = np.array([(p.x * width, p.y * height) for p in found.multi_face_landmarks[0].landmark])
         square = Region(region.x_center * width, region.y_center * height, region.width * width, region.rotation)
-        points, _ = self._ours(cut(image, square, self._ours.side)[None])
-        ours = placed(points[0], square, self._ours.side)
+        points, _ = self._ours(cut(image, square, self._ours.sides[0])[None])
+        ours = placed(points[0], square, self._ours.sides[0])
         return [float(np.linalg.norm(ours[:, :2] - theirs, axis=1).mean())]
 
     def close(self) -> None:
@@ -224,9 +223,9 @@ def one_round(images: Sequence[np.ndarray], ours_first: bool) -> Round:
     for count in (1, 4):
         height, width = images[0].shape[:2]
         pictures = images if count == 1 else [tiled(image, (2 * width, 2 * height), count) for image in images]
-        timings = [lambda: of_ours(pictures, count), lambda: of_mesh(pictures, count)]
-        ran = {i: timings[i]() for i in ((0, 1) if ours_first else (1, 0))}
-        for name, (clock, processor) in (("detect()", ran[0]), ("MediaPipe's mesh", ran[1])):
+        ways = {"detect()": of_ours, "MediaPipe's mesh": of_mesh}
+        for name in ways if ours_first else reversed(ways):
+            clock, processor = ways[name](pictures, count)
             told |= {f"{count} face, {name}, ms": clock, f"{count} face, {name}, processor ms": processor}
     return told
 
@@ -243,7 +242,7 @@ def of_mesh(pictures: Iterable[np.ndarray], count: int) -> tuple[float, float]:
     for picture in pictures:
         scale = min(1.0, ONNX.detection_side_px / max(picture.shape[:2]))
         scaled.append(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
-    with closing(mp.solutions.face_mesh.FaceMesh(max_num_faces=count, refine_landmarks=False)) as mesh:
+    with closing(solutions.face_mesh.FaceMesh(max_num_faces=count, refine_landmarks=False)) as mesh:
         return timed(mesh.process, scaled)
 
 

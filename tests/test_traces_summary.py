@@ -170,6 +170,25 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
+def test_pictures_have_no_time(tmp_path: Path) -> None:
+    frames = [tracked(place, 0.0, [sample_at(0.0)]) for place in range(3)]
+    file = trace_file(tmp_path, frames)
+    result = run("summary", file, "-o", tmp_path / "made")
+    assert result.exit_code == 1 and "tells of pictures, which have no time" in result.output
+    one = trace_file(tmp_path, frames[:1], "one")
+    (summary,) = summarise([one], SummaryConfig())
+    assert summary.figures["good"] == 1 and summary.fit.verdict == "no"
+
+
+def test_a_model_that_gives_no_numbers_is_not_a_lost_face(tmp_path: Path) -> None:
+    affect = [*HALVES[:50], *[(np.nan, np.nan)] * 50]
+    (summary,) = summarise(
+        [trace_file(tmp_path, frames_of(affect, ["ok"] * 50 + ["model_fault"] * 50))], SummaryConfig()
+    )
+    assert summary.fit.lost == 0 and summary.fit.low_quality == 0
+    assert "the model gave no numbers in 50% of the frames" in summary.fit.reasons
+
+
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     file = trace_file(tmp_path / "out", frames_of(HALVES))
     assert run("summary", file, "-o", tmp_path).exit_code == 0

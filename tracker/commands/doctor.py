@@ -35,10 +35,11 @@ EXTRAS = {
     ),
     "parquet": (("pyarrow",), "--parquet"),
     "heif": (("pillow_heif",), "HEIC and HEIF pictures"),
-    "mediapipe": (("mediapipe",), "--landmarks mediapipe"),
+    "mediapipe": (("mediapipe",), "the face finder mediapipe"),
     "edf": (("edfio",), "export-trace to EDF+"),
     "lsl": (("pylsl",), "live --lsl"),
     "synthetic": (("anny", "pyvista"), "synth"),
+    "mediapipe": (("mediapipe",), "--landmarker mediapipe, bench landmarks"),
 }
 """What an extra brings, and for what."""
 

@@ -96,6 +96,8 @@ class Tracking:
             outlet.send(tracked)
         self._do_what_was_asked()
         self._recordings.write(tracked)
+        for name in tracked.frame.events:
+            self._mark(Event(tracked.frame.time, tracked.frame.index, name))
         self.with_faces += bool(tracked.faces)
         self.newest = tracked
 

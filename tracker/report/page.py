@@ -20,7 +20,7 @@ from tracker.report.packing import pack_column
 from tracker.report.thumbnails import thumbnails_of
 from tracker.sinks.files import PartFile
 from tracker.traces.events import events_of
-from tracker.traces.reading import Trace, find_traces, read_trace
+from tracker.traces.reading import Trace, find_traces, read_film
 from tracker.types import QUADRANT_WORDS, QUADRANTS
 
 PARTS = Path(__file__).parent / "browser"
@@ -65,7 +65,7 @@ def write_report(table: Path, config: ReportConfig, file: Path | None = None) ->
         raise UsageError(f"{file} exists; --overwrite replaces it, -o writes to another file")
     if table.is_dir():
         raise UsageError(f"{table} is a folder; expected one trace, such as {table}/clip.csv")
-    trace = read_trace(*find_traces([table]))
+    trace = read_film(*find_traces([table]))
     for name in ("frame", "timestamp"):
         if (empty := np.isnan(trace.columns[name])).any():
             raise DataError(f"{table}: {name} is empty in row {empty.argmax() + 1}; expected a number in every row")
@@ -78,7 +78,7 @@ def write_report(table: Path, config: ReportConfig, file: Path | None = None) ->
             "the report links to the video"
         )
     page = _page(trace, video, file, config)
-    output = PartFile(file)
+    output = PartFile(file, hidden=True)
     try:
         output.write(page)
     except SinkError:
@@ -99,7 +99,11 @@ def _video(trace: Trace, config: ReportConfig) -> Path | None:
         return Path(config.video)
     outputs, hidden = trace.sheet.get("outputs", {}), trace.sheet.get("options", {}).get("output", {}).get("blur_faces")
     source = None if hidden else trace.sheet.get("source", {}).get("path")
-    files = [trace.file.parent / name for name in (source, outputs.get("picture"), outputs.get("video")) if name]
+    files = [
+        trace.file.parent / Path(name).expanduser()
+        for name in (source, outputs.get("picture"), outputs.get("video"))
+        if name
+    ]
     return next((each for each in files if each.is_file() and each.suffix.lower() in VIDEO_TYPES), None)
 
 

@@ -134,7 +134,7 @@ def _open(uri: str, options: CaptureOptions, opener: Opener) -> cv2.VideoCapture
 def _device_of(uri: str) -> Device:
     """The number or path after the colon; 0 where there is none."""
     name = uri.partition(":")[2] or "0"
-    if name.isdecimal():
+    if name.isascii() and name.isdecimal():
         return int(name)
     if name.startswith("/"):
         return name
