@@ -180,9 +180,7 @@ def _session(trace: Trace, video: Path | None, file: Path, config: ReportConfig)
         "made": {name: trace.sheet[name] for name in FACTS if trace.sheet.get(name) is not None}
         | {
             "source": {name: source.get(name) for name in ("kind", "codec", "width", "height", "rate_hz", "duration")},
-            "warnings": [
-                str(each).replace(str(source.get("path")), _title(trace)) for each in trace.sheet.get("warnings", ())
-            ],
+            "warnings": [_without_folders(str(each), trace) for each in trace.sheet.get("warnings", ())],
             "decoded": trace.sheet.get("decoded"),
             "complete": trace.sheet.get("complete"),
         },
@@ -190,6 +188,15 @@ def _session(trace: Trace, video: Path | None, file: Path, config: ReportConfig)
         "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in FACE_COLOURS],
         "quadrants": {name: QUADRANT_WORDS[name] for name in QUADRANTS},
     }
+
+
+def _without_folders(text: str, trace: Trace) -> str:
+    """A text in which the source has its name alone."""
+    source = trace.sheet.get("source", {})
+    paths = {str(source[name]) for name in ("path", "uri") if source.get(name)}
+    for path in sorted(paths | {str(Path(path).expanduser()) for path in paths}, key=len, reverse=True):
+        text = text.replace(path, _title(trace))
+    return text
 
 
 def _how_shown(trace: Trace, video: Path | None, file: Path, config: ReportConfig) -> dict[str, Any] | None:
