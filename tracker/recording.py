@@ -228,6 +228,10 @@ class Recorder:
 
     def _open_sinks(self, job: Job, tally: Tally, info: SourceInfo, stack: ExitStack) -> list[Sink]:
         output = self.config.output
+        if output.report and info.kind == "stills":
+            raise SinkError(
+                f"{job.uri} is stills, and --report shows a trace over time; leave it out, or say --sequence"
+            )
         context = SinkContext(
             info=info,
             source_uri=job.uri,

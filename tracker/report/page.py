@@ -99,11 +99,8 @@ def _video(trace: Trace, config: ReportConfig) -> Path | None:
         return Path(config.video)
     outputs, hidden = trace.sheet.get("outputs", {}), trace.sheet.get("options", {}).get("output", {}).get("blur_faces")
     source = None if hidden else trace.sheet.get("source", {}).get("path")
-    files = [
-        trace.file.parent / Path(name).expanduser()
-        for name in (source, outputs.get("picture"), outputs.get("video"))
-        if name
-    ]
+    names = [source, outputs.get("picture"), outputs.get("video")]
+    files = [trace.file.parent / Path(name).expanduser() for name in names if name]
     return next((each for each in files if each.is_file() and each.suffix.lower() in VIDEO_TYPES), None)
 
 
