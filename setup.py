@@ -50,6 +50,8 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.5",
             "psutil>=5.9",
+            "playwright>=1.45",
+            "axe-playwright-python>=0.1.4",
             "ruff==0.17.*",
             "mypy>=1.13",
             "pandas>=2.1,<3",

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from tracker.addresses import normal, shown
 from tracker.config import AUTO, OWN, BatchConfig
 from tracker.engine import Engine, track
 from tracker.errors import SourceError, UsageError
@@ -22,7 +23,7 @@ from tracker.outputs import STDIN, Job, check_outputs, claim, identity, names_of
 from tracker.recording import Recorder, left_alone
 from tracker.sheets import Outcome
 from tracker.sinks import SinkContext, open_sink
-from tracker.sources import count_stills, expand_sources, open_source, root_of, without_password
+from tracker.sources import count_stills, expand_sources, open_source, root_of
 from tracker.traces.baseline import Baseline, baselines_of, parse_choice
 from tracker.traces.reading import TYPES, read_trace
 from tracker.workers import track_by_workers
@@ -61,7 +62,7 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
     finally:
         for job in jobs:
             release(job)
-    order = {uri: place for place, uri in enumerate(uris)}
+    order = {job.name: place for place, job in enumerate(jobs)}
     return sorted(outcomes, key=lambda outcome: order.get(outcome.uri, -1))
 
 
@@ -74,8 +75,9 @@ def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list
     roots: dict[str, str] = {}
     failed = []
 
-    def fail(name: str, error: Exception) -> None:
-        why = f"{name} cannot be read: {error.strerror}" if isinstance(error, OSError) else error
+    def fail(uri: str, error: Exception) -> None:
+        name = shown(normal(uri))
+        why = error if isinstance(error, SourceError) else f"{name} cannot be read: {getattr(error, 'strerror', error)}"
         failed.append(Outcome(name, "failed", one_line(why)))
 
     for pattern in patterns:
@@ -114,7 +116,7 @@ def _neutral(uris: Sequence[str], config: BatchConfig) -> np.ndarray | None:
     """(P, 3): everybody's neutral face, read before anything is written. Raises UsageError, SourceError."""
     for uri in uris:
         if config.tracker.neutral == OWN and (uri == STDIN or "://" in uri or Path(uri).is_fifo()):
-            name = "standard input" if uri == STDIN else without_password(uri)
+            name = "standard input" if uri == STDIN else shown(uri)
             raise UsageError(f"--neutral own reads a source twice, and {name} comes once; give a picture or a video")
     return read_neutral(config.model, config.tracker)
 

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from tracker.addresses import shown_in
 from tracker.config import OWN, BatchConfig, ReportConfig
 from tracker.engine import Engine, track
 from tracker.errors import SinkError
@@ -89,7 +90,7 @@ class Recorder:
         patience, the answer is None; one with other options has this refused.
         """
         if self.interrupt.flag.is_set():
-            return Outcome(job.uri, "interrupted", "not started")
+            return Outcome(job.name, "interrupted", "not started")
         waited = False
         try:
             while True:
@@ -99,20 +100,20 @@ class Recorder:
                 except Held as held:
                     if held.holder.purpose != self._purpose(job):
                         told = f"{job.folder / job.stem} is being written by {held.holder.told} with other options"
-                        return Outcome(job.uri, "refused", f"{told}; choose another folder with -o, or wait for it")
+                        return Outcome(job.name, "refused", f"{told}; choose another folder with -o, or wait for it")
                     if not patient:
                         return None
                     waited = True
                     time.sleep(WAIT_S)
                     self.interrupt.check()
         except KeyboardInterrupt:
-            return Outcome(job.uri, "interrupted", "not started")
+            return Outcome(job.name, "interrupted", "not started")
         except SinkError as error:
-            return Outcome(job.uri, "failed", plain_line(error))
+            return Outcome(job.name, "failed", plain_line(error))
         try:
             if waited and is_complete(job, self.config, self.models):
                 return Outcome(
-                    job.uri, "skipped", "another run with the same options made it", str(job.folder / job.stem)
+                    job.name, "skipped", "another run with the same options made it", str(job.folder / job.stem)
                 )
             return left_alone(job, self.config, self.models) or self._attempt_alone(job, leases)
         finally:
@@ -159,7 +160,7 @@ class Recorder:
             self._report(job)
         except (KeyboardInterrupt, Exception) as error:
             if self.config.debug and isinstance(error, Exception):
-                traceback.print_exc()
+                print(shown_in(traceback.format_exc()), end="", file=sys.stderr)
             stopped = isinstance(error, KeyboardInterrupt) or self.interrupt.flag.is_set()
             tally.problems.append("interrupted" if isinstance(error, KeyboardInterrupt) else plain_line(error))
             leases[0].give_back()
@@ -227,6 +228,10 @@ class Recorder:
 
     def _open_sinks(self, job: Job, tally: Tally, info: SourceInfo, stack: ExitStack) -> list[Sink]:
         output = self.config.output
+        if output.report and info.kind == "stills":
+            raise SinkError(
+                f"{job.uri} is stills, and --report shows a trace over time; leave it out, or say --sequence"
+            )
         context = SinkContext(
             info=info,
             source_uri=job.uri,
@@ -266,7 +271,7 @@ class Recorder:
 
 
 def _name(job: Job) -> str:
-    return Path(job.uri).name
+    return job.name if "://" in job.uri else Path(job.uri).name
 
 
 def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outcome | None:
@@ -277,7 +282,7 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
     paths = job.outputs(config.output).values()
     files = all(path != STDOUT and (Path(path).is_file() or Path(path).is_dir()) for path in paths)
     if is_complete(job, config, models) and (files or config.resume):
-        return Outcome(job.uri, "skipped", f"{name} is complete; --overwrite tracks it again", name)
+        return Outcome(job.name, "skipped", f"{name} is complete; --overwrite tracks it again", name)
     standing = job.standing(config.output)
     sheet = read_sheet(job.sheet)
     if not standing or (config.resume and not sheet.get("complete") and sheet.get("options") == settings(config)):
@@ -285,7 +290,7 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
     told = f"{', '.join(map(str, standing))} exists"
     if sheet.get("complete") and sheet.get("options") != settings(config):
         told += ", made with other options"
-    return Outcome(job.uri, "refused", f"{told}; --overwrite replaces it, -o or --output-name keeps both", name)
+    return Outcome(job.name, "refused", f"{told}; --overwrite replaces it, -o or --output-name keeps both", name)
 
 
 def _write(sinks: list[Sink], tracked: TrackedFrame) -> None:

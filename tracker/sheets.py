@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tracker
 from tracker.config import BatchConfig, LiveConfig
-from tracker.outputs import Job, Sheet, settings
+from tracker.outputs import Job, Sheet, private, settings
 from tracker.types import SourceInfo, SourceReport, TrackedFrame
 
 State = Literal["done", "skipped", "truncated", "failed", "refused", "interrupted"]
@@ -49,6 +49,8 @@ class Tally:
     """What relative values start from; None where none was asked for."""
     remarks: list[str] = field(default_factory=list)
     """What is worth knowing of a run that is whole."""
+    cuts: list[dict[str, float]] = field(default_factory=list)
+    """Index and timestamp, s, of the first frame of each further scene."""
     problems: list[str] = field(default_factory=list)
     """Why the run broke off."""
 
@@ -57,6 +59,8 @@ class Tally:
         self.frames += 1
         self.with_faces += bool(tracked.faces)
         self.rows += max(1, len(tracked.samples))
+        if tracked.cut:
+            self.cuts.append({"frame": tracked.frame.index, "timestamp": round(tracked.frame.time, 6)})
 
     @property
     def complete(self) -> bool:
@@ -82,10 +86,10 @@ def sheet_of(
     """What NAME.meta.json says; outputs by kind are those that the configuration names, unless given."""
     report = tally.report
     outputs = job.outputs(config.output) if outputs is None else outputs
-    return {
+    sheet = {
         "version": tracker.__version__,
         "complete": tally.complete,
-        "source": job.source | (asdict(tally.info) if tally.info else {"uri": job.uri}),
+        "source": job.source | (asdict(tally.info) if tally.info else {"uri": job.name}),
         **tally.engine,
         "columns": list(tally.columns),
         **({"baseline": tally.baseline} if tally.baseline else {}),
@@ -94,10 +98,16 @@ def sheet_of(
         "repaired": report.repaired if report else 0,
         "with_faces": tally.with_faces,
         "rows": tally.rows,
+        "cuts": tally.cuts,
         "seconds": tally.seconds,
         "outputs": {kind: _beside(path, job) for kind, path in outputs.items()},
         "warnings": tally.warnings,
     }
+    if not config.output.full_paths:
+        return private(sheet)
+    if Path(job.uri).exists():
+        sheet["source"]["path"] = str(Path(job.uri).resolve())
+    return sheet
 
 
 def _beside(path: Path | str, job: Job) -> str:
@@ -108,4 +118,4 @@ def _beside(path: Path | str, job: Job) -> str:
 def outcome_of(job: Job, tally: Tally, state: State, files: Iterable[str]) -> Outcome:
     """The outcome of a job that was begun."""
     detail = "; ".join(tally.warnings)
-    return Outcome(job.uri, state, detail, str(job.folder / job.stem), tuple(files), tally.rows, tally.seconds)
+    return Outcome(job.name, state, detail, str(job.folder / job.stem), tuple(files), tally.rows, tally.seconds)

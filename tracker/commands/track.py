@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import debug_option, face_options, filled, landmark_options, setting
+from tracker.commands.options import (
+    debug_option,
+    face_options,
+    filled,
+    landmark_options,
+    password_option,
+    setting,
+)
 from tracker.commands.tables import table
 from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
 from tracker.errors import UsageError
@@ -58,8 +65,10 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 @setting(
     OutputConfig, "name", "--output-name", metavar="TEMPLATE", help="Such as {path}/{name}, {parent}-{name}-{start}."
 )
+@setting(OutputConfig, "full_paths", "--full-paths", is_flag=True, help="Sheets name the home folder, not ~.")
 @setting(OutputConfig, "source_column", "--source-column", is_flag=True, help="A last column that names the source.")
 @setting(BatchConfig, "workers", "--workers", metavar="N", help="Sources tracked at once, each by its own process.")
+@password_option
 @debug_option(expose_value=True)
 @click.pass_context
 def track(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> None:
