@@ -107,8 +107,9 @@ def test_every_default_is_the_dataclass_own() -> None:
 
 def test_every_choice_reaches_its_setting() -> None:
     options = (
-        "-o d --no-csv --jsonl - --parquet --video --plot --attention --report --model m --sequence-length 4 --smoothing ema "
-        "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
+        "-o d --no-csv --jsonl - --parquet --video --plot --attention --report --model m --sequence-length 4 "
+        "--smoothing ema --faces 3 --min-face 30 --landmarker mediapipe --remember 5 --device cuda:1 --runtime torch "
+        "--start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
         "--empty nan --stream 2 --resume --overwrite --recursive "
         "--output-name {name}-{start} --full-paths --baseline auto --source-column --workers 2 --debug"
     )
@@ -126,6 +127,9 @@ def test_every_choice_reaches_its_setting() -> None:
         source=config.SourceOptions(start=1.0, end=2.5, fps=10.0, stream=2),
         tracker=config.TrackerConfig(
             faces=3,
+            min_face_px=30.0,
+            landmarker="mediapipe",
+            remember_s=5.0,
             device="cuda:1",
             runtime="torch",
             sequence_length=4,
@@ -149,7 +153,7 @@ def test_every_choice_reaches_its_setting() -> None:
             source_column=True,
         ),
     )
-    assert len(fields(config.OutputConfig)) == 16
+    assert len(fields(config.OutputConfig)) == 15
 
 
 WRONG_USAGE = [

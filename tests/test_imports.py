@@ -67,6 +67,7 @@ RULES = [
         rf"{FOUNDATION}|tracker\.faces\.(detection|graphs|regions)",
         ("cv2",),
     ),
+    Rule(r"tracker\.faces\.quality", rf"{FOUNDATION}|tracker\.faces\.hidden", ("cv2",)),
     Rule(r"tracker\.faces\.identity", rf"{FOUNDATION}|tracker\.faces\.align", ("onnxruntime",)),
     Rule(r"tracker\.faces\..+", rf"{FOUNDATION}|tracker\.kernels|tracker\.faces\.shape|nets\.templates", ("cv2",)),
     Rule(r"tracker\.cuts", "-", ("cv2",)),
@@ -91,7 +92,7 @@ RULES = [
     ),
     Rule(
         r"tracker\.report(\..+)?",
-        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.(files|records)",
+        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.files|tracker\.traces\.(reading|events)",
         ("PIL",),
     ),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from sessions import write_session
 
 from tracker.config import ReportConfig
 from tracker.report import write_report
-from tracker.report.trace import read_trace
+from tracker.traces.reading import read_trace
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -125,7 +126,7 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_click_on_a_trace_shows_the_frame_of_that_time(uneven: Path, show: Callable[..., Any]) -> None:
     page = show(uneven)
     page.wait_for_function("() => player.ready && player.offset !== null")
-    times = read_trace(uneven.with_suffix(".csv")).column("timestamp")
+    times = read_trace(uneven.with_suffix(".csv")).columns["timestamp"]
     for time in (0.4, 6.27, 3.333, 11.9, 0.05):
         click_at(page, time, "arousal")
         page.wait_for_function(SETTLED)
@@ -336,10 +337,12 @@ def test_half_an_hour_of_two_faces_is_small_and_quick(tmp_path: Path, show: Call
     show(page_file).close()
 
     def used() -> float:
-        pages = [
-            each for each in psutil.Process().children(recursive=True) if "--type=renderer" in " ".join(each.cmdline())
-        ]
-        return sum(sum(each.cpu_times()[:2]) for each in pages)
+        """Seconds of CPU time that the pages' processes have taken."""
+        seconds = 0.0
+        for each in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                seconds += sum(each.cpu_times()[:2]) if "--type=renderer" in each.cmdline() else 0.0
+        return seconds
 
     start = used()
     page = show(page_file)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from sessions import write_session
 from trace_files import frames_of, trace_file
 from tracked import sample_at, tracked
 
@@ -94,6 +95,20 @@ def test_conditions_are_those_of_the_events(tmp_path: Path) -> None:
     assert len(rows) == 1 + 2 + 3 + 6
     page = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert "| happy | 2.00, 3.00 | 25 | 0% | 0% | +0.60" in page and "Fit to use?" in page
+
+
+def test_what_a_reader_of_the_report_left_out_does_not_count(tmp_path: Path) -> None:
+    trace = write_session(tmp_path, np.arange(100) / 25, faces=1)
+    before = summarise([trace], SummaryConfig())
+    (tmp_path / "session.events.csv").write_text(
+        "frame,timestamp,event,duration\n25,1,excluded,2\n75,3,late,1\n", encoding="utf-8"
+    )
+    whole, *others = summarise([trace], SummaryConfig())
+    assert [each.part.condition for each in others] == ["late", "late"]
+    assert (before[0].figures["frames"], whole.figures["frames"]) == (100, 50)
+    smooth = read_trace(trace).face(0)["valence_smooth"]
+    kept = np.concatenate([smooth[:25], smooth[75:]])
+    assert whole.figures["valence_mean"] == pytest.approx(np.nanmean(kept), abs=1e-6)
 
 
 def test_a_moment_lasts_until_the_next_or_as_long_as_around_says(tmp_path: Path) -> None:

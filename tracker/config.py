@@ -56,10 +56,16 @@ class QualityLimits:
 
     min_size_px: float = 48.0
     """Shorter side of the face's box."""
-    min_brightness: float = 30.0
+    min_brightness: float = 12.0
     """Mean grey level of the crop, 0 to 255."""
     min_sharpness: float = 8.0
-    """Standard deviation of the crop's Laplacian, grey levels."""
+    """Standard deviation of the Laplacian of the crop, its contrast made that of an ordinary one, grey levels."""
+    max_blocks: float = 0.2
+    """Steps between the blocks of 8 pixels that strong compression leaves, grey levels, by pixel of the face's width."""
+    max_upside_down: float = 0.25
+    max_eyes_hidden: float = 0.5
+    max_mouth_hidden: float = 0.66
+    """What tracker.faces.hidden says of a face, about 0 to 1."""
     max_turn_deg: float = 45.0
     """Yaw or pitch away from the camera."""
 

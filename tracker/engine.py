@@ -20,10 +20,11 @@ from tracker.cuts import CutDetector
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.association import FaceAssociator
+from tracker.faces.hidden import SIDE
 from tracker.faces.identity import FaceIdentity
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.pose import head_pose
-from tracker.faces.quality import is_low_quality, picture_quality
+from tracker.faces.quality import is_low_quality, picture_quality, shrunk
 from tracker.landmark_codes import LandmarkCodes
 from tracker.recurrence import Combiner, Recurrence
 from tracker.ring import RingBuffer
@@ -41,6 +42,9 @@ WARM_UP = 3
 
 LANDMARKS = 468
 """Of a mesh without irises."""
+
+SMALL = Template(size=SIDE, channels=1)
+"""Of the crop in which whatever hides a face is looked for."""
 
 
 class Landmarker(Protocol):
@@ -308,7 +312,9 @@ class Engine:
 
     def _see(self, image: np.ndarray, face: Face) -> Sighting:
         crop, pose = align(image, face.landmarks, self._template), head_pose(face.landmarks)
-        return Sighting(face, crop, pose, picture_quality(crop, face.box, pose, self.config.quality))
+        own = self._template.points == SMALL.points and self._template.box is None and self._template.size >= SMALL.size
+        small = shrunk(crop if own else align(image, face.landmarks, SMALL), SMALL.size)
+        return Sighting(face, crop, pose, picture_quality(crop, face.box, pose, self.config.quality, image, small))
 
     def _sample(self, time: float, sighting: Sighting, answer: Answer) -> AffectSample:
         face, _, pose, quality = sighting

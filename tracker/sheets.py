@@ -49,6 +49,8 @@ class Tally:
     """What relative values start from; None where none was asked for."""
     remarks: list[str] = field(default_factory=list)
     """What is worth knowing of a run that is whole."""
+    cuts: list[dict[str, float]] = field(default_factory=list)
+    """Index and timestamp, s, of the first frame of each further scene."""
     problems: list[str] = field(default_factory=list)
     """Why the run broke off."""
 
@@ -57,6 +59,8 @@ class Tally:
         self.frames += 1
         self.with_faces += bool(tracked.faces)
         self.rows += max(1, len(tracked.samples))
+        if tracked.cut:
+            self.cuts.append({"frame": tracked.frame.index, "timestamp": round(tracked.frame.time, 6)})
 
     @property
     def complete(self) -> bool:
@@ -94,6 +98,7 @@ def sheet_of(
         "repaired": report.repaired if report else 0,
         "with_faces": tally.with_faces,
         "rows": tally.rows,
+        "cuts": tally.cuts,
         "seconds": tally.seconds,
         "outputs": {kind: _beside(path, job) for kind, path in outputs.items()},
         "warnings": tally.warnings,

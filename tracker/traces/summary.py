@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tracker.config import SummaryConfig
-from tracker.traces.events import Part, events_of, parts_of
+from tracker.traces.events import EXCLUDED, Part, events_of, parts_of, without
 from tracker.traces.fitness import FRONTAL_DEG, Fitness, fitness, turn_deg
 from tracker.traces.motion import speed
 from tracker.traces.reading import FaceTrace, Trace, find_traces, read_film
@@ -45,8 +45,9 @@ def summarise(paths: Iterable[str | Path], config: SummaryConfig) -> list[Summar
     summaries = []
     for file in find_traces(paths):
         trace = read_film(file)
-        parts = parts_of(trace, events_of(trace, config.events), config.window, config.around)
-        faces = trace.faces(config.one_person) or [trace.face(None)]
+        events = events_of(trace, config.events)
+        parts = parts_of(trace, [each for each in events if each.condition != EXCLUDED], config.window, config.around)
+        faces = [without(face, events) for face in trace.faces(config.one_person) or [trace.face(None)]]
         summaries += [summary_of(trace, face, part) for face in faces for part in parts]
     return summaries
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from tracker.traces.events import Happening
+from tracker.traces.events import TimedEvent
 from tracker.traces.reading import FaceTrace, Trace
 from tracker.types import QUADRANT_WORDS
 
@@ -27,7 +27,7 @@ class Tier:
     intervals: tuple[Interval, ...]
 
 
-def tiers_of(trace: Trace, faces: Iterable[FaceTrace], events: Sequence[Happening], step: float) -> list[Tier]:
+def tiers_of(trace: Trace, faces: Iterable[FaceTrace], events: Sequence[TimedEvent], step: float) -> list[Tier]:
     """Of each face: how it was seen, its quadrant, the mean of valence and arousal every `step` seconds; the events.
 
     Only frames in which the face is seen well (status ok) count for the last three.
@@ -68,7 +68,7 @@ def _runs(time: np.ndarray, labels: Sequence[str], end: float) -> tuple[Interval
     )
 
 
-def _without_overlap(events: Sequence[Happening], step: float) -> tuple[Interval, ...]:
+def _without_overlap(events: Sequence[TimedEvent], step: float) -> tuple[Interval, ...]:
     """An event without an end lasts a frame; one that is not over when the next begins ends there."""
     intervals = []
     for place, event in enumerate(events):

@@ -183,7 +183,7 @@ export class Timeline {
       const [values, smooth, deviation] = [names[dimension], names[`${dimension}_smooth`], names[`${dimension}_sd`]];
       const of = (value) => new Summits(byFrame(person.rows, value));
       made[dimension] = {
-        raw: of((row) => values[row]),
+        raw: values && of((row) => values[row]),
         smooth: of((row) => smooth[row]),
         lower: deviation && of((row) => smooth[row] - deviation[row]),
         upper: deviation && of((row) => smooth[row] + deviation[row]),
