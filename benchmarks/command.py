@@ -123,7 +123,9 @@ def bench_landmarks(sources: tuple[str, ...], model: str, repeat: int, file: Pat
 @click.option("--groups", default=3, show_default=True, metavar="N", help="Of persons, for each scene.")
 @setting(BenchConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a file.")
 @JSON
-def bench_identity(media: tuple[Path, ...], persons: tuple[Path, ...], groups: int, model: str, file: Path | None) -> None:
+def bench_identity(
+    media: tuple[Path, ...], persons: tuple[Path, ...], groups: int, model: str, file: Path | None
+) -> None:
     """Ids over cuts, crossings and absences in made scenes: by place alone, and as the tracker gives them."""
     from benchmarks.identity import measure
 

@@ -123,15 +123,14 @@ def scenes() -> dict[str, Scene]:
         speed = FACE_PX / hidden
         found[f"behind another for {hidden} s"] = Scene([_walk(speed, 240.0 / speed), lambda t: middle], 480.0 / speed)
     for away in (0.6, 2.0, 8.0):
-        found[f"away {away:g} s, the same place"] = Scene(
-            [_away(left, left, away), lambda t: right], 2.0 + away
-        )
-        found[f"away {away:g} s, another place"] = Scene(
-            [_away(left, middle, away), lambda t: right], 2.0 + away
-        )
+        found[f"away {away:g} s, the same place"] = Scene([_away(left, left, away), lambda t: right], 2.0 + away)
+        found[f"away {away:g} s, another place"] = Scene([_away(left, middle, away), lambda t: right], 2.0 + away)
     columns = [(80.0, 70.0), (240.0, 70.0), (400.0, 70.0), (80.0, 200.0), (240.0, 200.0), (400.0, 200.0)]
     found["six, who change places at a cut"] = Scene(
-        [lambda t, i=i: columns[i if t < 1.0 else (i + 2) % 6] for i in range(6)], 2.0, 1.0, (1, 2)  # type: ignore[misc]
+        [lambda t, i=i: columns[i if t < 1.0 else (i + 2) % 6] for i in range(6)],
+        2.0,
+        1.0,
+        (1, 2),  # type: ignore[misc]
     )
     found["four, one goes and one comes"] = Scene(
         [
@@ -183,7 +182,9 @@ def _seen(place: Place | None, before: Sequence[Place | None]) -> Place | None:
     """The place, where nobody stands before it and the whole face is in the picture."""
     if place is None or not FACE_PX / 2 <= place[0] <= WIDTH - FACE_PX / 2:
         return None
-    hidden = any(other and abs(other[0] - place[0]) < FACE_PX and abs(other[1] - place[1]) < FACE_PX for other in before)
+    hidden = any(
+        other and abs(other[0] - place[0]) < FACE_PX and abs(other[1] - place[1]) < FACE_PX for other in before
+    )
     return None if hidden else place
 
 
@@ -237,7 +238,9 @@ def person_of_folder(path: Path) -> Person:
 def _cutting(face: Face) -> np.ndarray:
     x0, y0, x1, y1 = face.box.tolist()
     scale = FACE_PX / (x1 - x0)
-    return np.array([[scale, 0, PATCH_PX / 2 - scale * (x0 + x1) / 2], [0, scale, PATCH_PX / 2 - scale * (y0 + y1) / 2]])
+    return np.array(
+        [[scale, 0, PATCH_PX / 2 - scale * (x0 + x1) / 2], [0, scale, PATCH_PX / 2 - scale * (y0 + y1) / 2]]
+    )
 
 
 def by_place(frames: Sequence[tuple[Frame, list[Place | None]]]) -> Tally:

@@ -18,7 +18,7 @@ COLOURS = 8
 FEWEST_COLOURS, LEAST_LIKENESS = 0.5, 0.57
 """A cut shares fewer of its colours with the frame before it, and is less like it however it is shifted."""
 RECENT_S = 0.4
-"""A picture like one of the last so many seconds is no cut: what was before it was a flash, or something that passed."""
+"""A picture like one of the last so many seconds is no cut: what lies between was a flash, or passed by."""
 
 
 class View(NamedTuple):

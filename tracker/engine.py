@@ -19,8 +19,8 @@ from tracker.cuts import CutDetector
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.association import FaceAssociator
-from tracker.faces.identity import FaceIdentity
 from tracker.faces.hidden import SIDE
+from tracker.faces.identity import FaceIdentity
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.pose import head_pose
 from tracker.faces.quality import is_low_quality, picture_quality, shrunk

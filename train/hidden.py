@@ -27,7 +27,9 @@ def train_hidden(data: Path, out: Path, seed: int = 0) -> tuple[Path, dict[str, 
     if "split" not in prepared.extra:
         raise DataError(f"{prepared.folder} has no split; expected a set such as ferplus")
     rng, test = np.random.default_rng(seed), prepared.extra["split"] == SPLITS["test"]
-    rows = [rng.permutation(np.flatnonzero(prepared.usable & part))[:count] for part, count in ((~test, FACES), (test, 500))]
+    rows = [
+        rng.permutation(np.flatnonzero(prepared.usable & part))[:count] for part, count in ((~test, FACES), (test, 500))
+    ]
     (x, y), (held, truth) = (_examples(prepared.crops, each, prepared.template.margin, rng) for each in rows)
     penalty = PENALTY * np.eye(x.shape[1])
     weights = np.linalg.solve(x.T @ x + penalty, x.T @ y).astype(np.float16)
@@ -38,7 +40,9 @@ def train_hidden(data: Path, out: Path, seed: int = 0) -> tuple[Path, dict[str, 
     return path, {kind: round(_auc(told[:, k], truth[:, k]), 4) for k, kind in enumerate(KINDS)}
 
 
-def _examples(crops: np.ndarray, rows: np.ndarray, margin: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _examples(
+    crops: np.ndarray, rows: np.ndarray, margin: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Features (M, F) of faces whole and spoiled in each way, and which they are (M, 3)."""
     x, y = [], []
     landmarker, template = FaceLandmarker(TrackerConfig(faces=1), still=True), Template(size=SIDE, channels=1)
@@ -50,7 +54,9 @@ def _examples(crops: np.ndarray, rows: np.ndarray, margin: int, rng: np.random.G
             turned = cv2.warpAffine(crop, matrix, crop.shape, borderMode=cv2.BORDER_REPLICATE)
             for face in landmarker.detect(cv2.cvtColor(turned, cv2.COLOR_GRAY2RGB)):
                 if abs(head_pose(face.landmarks)[2]) < np.pi / 2:
-                    x += [features(align(turned[..., None].repeat(3, 2), face.landmarks, template)[..., 0])] * TURNED_EVERY
+                    x += [
+                        features(align(turned[..., None].repeat(3, 2), face.landmarks, template)[..., 0])
+                    ] * TURNED_EVERY
                     y += [[1.0, 0.0, 0.0]] * TURNED_EVERY
         for kind in (-1, 1, 2):
             spoiled = _spoiled(crop, kind, margin, rng)
