@@ -157,7 +157,7 @@ class FaceAssociator:
         return {track.track_id for track in self._tracks}
 
     def replaced(self, faces: Sequence[Face], image: np.ndarray) -> bool:
-        """Whether half of the faces that go on at a place are suddenly other pictures: a cut that nothing else shows."""
+        """Whether half of the faces that go on at a place are suddenly other pictures: a cut not seen otherwise."""
         if self._identity is None:
             return False
         jumps = []
