@@ -237,6 +237,20 @@ def test_ctrl_c_keeps_what_was_written_and_resume_goes_on(
     assert len(rows(out / "b.csv")) == FRAMES and not (out / "b.part.csv").exists()
 
 
+def test_drafts_of_killed_runs_are_removed(tmp_path: Path, out: Path) -> None:
+    clip = make_clip(tmp_path / "a.mkv")
+    out.mkdir()
+    mine = [".a.csv.0a1b2c3d.draft", ".a.meta.json.0a1b2c3d.draft"]
+    old = [".b.meta.json.0a1b2c3d.draft", ".b.meta.json.lock.0a1b2c3d4e5f"]
+    others = [".b.csv.0a1b2c3d.draft", ".c.meta.json.0a1b2c3d.draft", ".notes.draft", ".a.csv.swp"]
+    for name in (*mine, *old, *others):
+        (out / name).write_text("")
+    for name in old:
+        os.utime(out / name, (0, 0))
+    assert states(run([clip], out)) == {"a.mkv": "done"}
+    assert sorted(path.name for path in out.iterdir()) == sorted([*others, "a.csv", "a.meta.json"])
+
+
 def test_an_output_folder_that_cannot_be_written(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mkv")
     with pytest.raises(SinkError, match=r"cannot write to .*; choose another folder with -o"):

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
+import av
 import click
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -98,16 +100,18 @@ def test_version() -> None:
 
 
 def test_every_default_is_the_dataclass_own() -> None:
-    defaults = {parameter.name: parameter.default for parameter in track.params if isinstance(parameter, click.Option)}
+    options = [each for each in track.params if isinstance(each, click.Option) and each.expose_value]
+    defaults = {option.name: option.default for option in options}
     assert batch_config({**defaults, "debug": False}) == BatchConfig()
 
 
 def test_every_choice_reaches_its_setting() -> None:
     options = (
-        "-o d --no-csv --jsonl - --parquet --video --plot --attention --model m --sequence-length 4 --smoothing ema "
-        "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
+        "-o d --no-csv --jsonl - --parquet --video --plot --attention --report --model m --sequence-length 4 "
+        "--smoothing ema --faces 3 --min-face 30 --landmarker mediapipe --remember 5 --device cuda:1 --runtime torch "
+        "--start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
         "--empty nan --stream 2 --resume --overwrite --recursive "
-        "--output-name {name}-{start} --source-column --workers 2 --debug"
+        "--output-name {name}-{start} --full-paths --baseline auto --source-column --workers 2 --debug"
     )
     context = track.make_context("track", ["a.mp4", *options.split()])
     sources = context.params.pop("sources")
@@ -123,16 +127,33 @@ def test_every_choice_reaches_its_setting() -> None:
         source=config.SourceOptions(start=1.0, end=2.5, fps=10.0, stream=2),
         tracker=config.TrackerConfig(
             faces=3,
+            min_face_px=30.0,
+            landmarker="mediapipe",
+            remember_s=5.0,
             device="cuda:1",
             runtime="torch",
             sequence_length=4,
             smoothing=config.SmoothingConfig(kind="ema"),
         ),
         output=config.OutputConfig(
-            "d", False, "-", True, True, True, True, "openface", True, "nan", "{name}-{start}", True
+            folder="d",
+            csv=False,
+            jsonl="-",
+            parquet=True,
+            video=True,
+            plot=True,
+            attention=True,
+            report=True,
+            columns="openface",
+            blur_faces=True,
+            empty="nan",
+            name="{name}-{start}",
+            full_paths=True,
+            baseline="auto",
+            source_column=True,
         ),
     )
-    assert len(fields(config.OutputConfig)) == 12
+    assert len(fields(config.OutputConfig)) == 15
 
 
 WRONG_USAGE = [
@@ -266,16 +287,41 @@ def test_workers_share_the_sources(tmp_path: Path, sample_clip: Path, model: str
     assert errors.count("frames/s") >= 2
 
 
+def alive_in(group: int) -> list[str]:
+    """The processes of a group that go on, as the system tells of them."""
+    told = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    lines = [line.split(maxsplit=2) for line in told.splitlines()]
+    return [line[2] for line in lines if int(line[0]) == group and not line[1].startswith("Z")]
+
+
 @pytest.mark.slow
-def test_ctrl_c_reaches_the_workers(tmp_path: Path, sample_clip: Path, model: str) -> None:
+@pytest.mark.parametrize(("number", "whom"), [(signal.SIGINT, "all"), (signal.SIGTERM, "all"), (signal.SIGTERM, "one")])
+def test_what_ends_the_command_reaches_the_workers(
+    tmp_path: Path, sample_clip: Path, model: str, number: signal.Signals, whom: str
+) -> None:
+    """Ctrl-C and Slurm send it to all processes, docker to the first: no output is torn, nothing goes on."""
     twin = tmp_path / "twin.mp4"
     twin.write_bytes(sample_clip.read_bytes())
-    process = start("track", sample_clip, twin, "--model", model, "-o", tmp_path, "--workers", "2")
+    outputs = ["-o", tmp_path, "--parquet", "--video", "--plot"]
+    process = start("track", sample_clip, twin, "--model", model, *outputs, "--workers", "2")
     wait_for_rows(tmp_path / "sample.part.csv", 2)
-    os.killpg(process.pid, signal.SIGINT)
+    (os.killpg if whom == "all" else os.kill)(process.pid, number)
     _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, errors
     assert "interrupted: 0 of 2 complete" in errors and "Traceback" not in errors
+    deadline = time.monotonic() + SECONDS
+    while living := alive_in(process.pid):
+        assert time.monotonic() < deadline, living
+        time.sleep(0.1)
+    kept = rows(tmp_path / "sample.part.csv")
+    assert [int(row["frame"]) for row in kept] == list(range(len(kept))) and len(kept) >= 2
+    assert pq.read_metadata(tmp_path / "sample.part.parquet").num_rows == len(kept)
+    assert (tmp_path / "sample.part.png").stat().st_size > 1000
+    with av.open(str(tmp_path / "sample.overlay.part.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == len(kept)
+    sheet = json.loads((tmp_path / "sample.meta.json").read_text())
+    assert sheet["complete"] is False and sheet["rows"] == len(kept) and "interrupted" in sheet["warnings"]
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".") or path.suffix == ".arrows"]
 
 
 def test_models_that_ship_tell_their_figures() -> None:

@@ -247,8 +247,8 @@ INTERLACED = [
     coded("a.ts", "-c:v libx264 -x264opts tff=1"),
     coded("a.mp4", "-c:v libx264 -bf 2 -x264opts bff=1"),
     coded("a.mkv", "-c:v libx264 -x264opts fake-interlaced=1"),
-    coded("a.mpg", "-c:v mpeg2video -flags +ildct+ilme -top 1 -q:v 2"),
-    coded("a.mxf", "-c:v mpeg2video -flags +ildct+ilme -top 0 -bf 2 -q:v 2"),
+    coded("a.mpg", "-c:v mpeg2video -vf setfield=tff -flags +ildct+ilme -q:v 2"),
+    coded("a.mxf", "-c:v mpeg2video -vf setfield=bff -flags +ildct+ilme -bf 2 -q:v 2"),
     coded("a.mov", "-c:v prores_ks -flags +ildct"),
 ]
 

@@ -13,9 +13,9 @@ import pytest
 import tracker
 
 ROOT = Path(__file__).parents[1]
-OURS = ("tracker", "nets", "train", "benchmarks")
+OURS = ("affect", "tracker", "nets", "train", "benchmarks")
 HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "sklearn", "matplotlib", "pyarrow"}
-FOUNDATION = r"tracker\.(types|errors|config)"
+FOUNDATION = r"tracker\.(types|errors|config|addresses|words)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 OUTLETS = r"tracker\.outlets(\..+)?"
 STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(cuts|ring|recurrence|smoothing|kernels|landmark_codes)"
@@ -23,7 +23,7 @@ SHARED_WITH_TRAINING = (
     rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.(plots|strips)|engine)"
 )
 WITHOUT_TORCH = (
-    r"nets|nets\.(answer|card|expressions|files|landmark_layers|recurrent|runtime|templates)"
+    r"nets|nets\.(answer|bounds|card|expressions|files|landmark_layers|recurrent|runtime|templates)"
     r"|nets\.onnx(\.(own|own_card|session))?"
 )
 """What the tracker needs of nets, and what that needs."""
@@ -61,7 +61,7 @@ RULES = [
         late=r"tracker\.faces\.mediapipe_finder",
     ),
     Rule(r"tracker\.faces\.mediapipe_finder", rf"{FOUNDATION}|tracker\.faces\.regions", ("mediapipe", "cv2")),
-    Rule(r"tracker\.faces\.graphs", FOUNDATION, ("onnxruntime",)),
+    Rule(r"tracker\.faces\.graphs", rf"{FOUNDATION}|nets\.onnx\.session"),
     Rule(
         r"tracker\.faces\.(onnx_finder|detection)",
         rf"{FOUNDATION}|tracker\.faces\.(detection|graphs|regions)",
@@ -92,7 +92,8 @@ RULES = [
     ),
     Rule(
         r"tracker\.report(\..+)?",
-        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.(files|records)",
+        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.files"
+        r"|tracker\.traces\.(reading|events)",
         ("PIL",),
     ),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),
@@ -104,7 +105,8 @@ RULES = [
     ),
     Rule(
         DESK,
-        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)",
+        rf"tracker|{FOUNDATION}|{DESK}|{SOURCES}|{SINKS}|tracker\.(engine|leases|landmark_codes|faces\.neutral|report)"
+        r"|tracker\.traces\..+",
         ("tqdm",),
     ),
     Rule(r"tracker", "-"),
@@ -115,6 +117,8 @@ RULES = [
         late=r"tracker(\..+)?|nets\..+",
     ),
     Rule(r"tracker\.faces", "-"),
+    Rule(r"affect", "-"),
+    Rule(r"affect\..+", rf"affect\..+|tracker|{FOUNDATION}|{SOURCES}|{SINKS}|tracker\.(engine|live|outputs)"),
     Rule(r"nets\.runtime", WITHOUT_TORCH, late=r"nets\.torch_runtime"),
     Rule(WITHOUT_TORCH, WITHOUT_TORCH, ("safetensors", "onnxruntime")),
     Rule(r"nets(\..+)?", r"nets\..+", ("torch", "safetensors")),

@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +57,47 @@ def test_folders_without_media_behind_a_glob_are_passed_over(tmp_path: Path) -> 
     assert (tmp_path / "out" / "1" / "a.csv").exists()
     lonely = run([str(tmp_path / "p" / "[02]")], tmp_path / "out")
     assert [outcome.state for outcome in lonely] == ["failed"]
+
+
+@contextmanager
+def nobody() -> Iterator[Path]:
+    """A folder, and no more rights than anybody has while the block runs: root may read everything."""
+    root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+        if root:
+            os.seteuid(0)
+        for path in Path(name).rglob("*"):
+            path.chmod(0o700)
+
+
+def test_a_folder_that_cannot_be_read_ends_no_batch() -> None:
+    with nobody() as folder:
+        clips = [make_clip(folder / "u" / place / "a.mkv") for place in ("1", "2", "3")]
+        (folder / "u" / "2").chmod(0)
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        named = run([str(folder / "u" / "2"), clips[0]], folder / "named")
+        globbed = run([str(folder / "u" / "*")], folder / "globbed")
+        below = run([str(folder / "u")], folder / "below", recursive=True)
+    assert [outcome.state for outcome in named] == ["failed", "done"]
+    for outcomes in (globbed, below):
+        assert [(o.uri, o.state) for o in outcomes] == [
+            (str(folder / "u" / "2"), "failed"), (clips[0], "done"), (clips[2], "done")
+        ]  # fmt: skip
+        assert "cannot be listed: Permission denied" in outcomes[0].detail
+
+
+def test_links_that_lead_back_up_are_followed_once(tmp_path: Path) -> None:
+    make_clip(tmp_path / "p" / "q" / "a.mkv")
+    for name in ("one", "two"):
+        (tmp_path / "p" / "q" / name).symlink_to(tmp_path / "p")
+    (tmp_path / "other").mkdir()
+    make_clip(tmp_path / "other" / "b.mkv")
+    (tmp_path / "p" / "other").symlink_to(tmp_path / "other")
+    outcomes = run([str(tmp_path / "p")], tmp_path / "out", recursive=True)
+    assert states(outcomes) == {"b.mkv": "done", "a.mkv": "done"} and len(outcomes) == 2
 
 
 def test_trees_are_mirrored(tmp_path: Path) -> None:
@@ -145,3 +189,15 @@ def test_closed_streams(tmp_path: Path) -> None:
     done = command([clip, str(tmp_path / "2"), "--jsonl", "-"], ">&-")
     assert done.returncode == 1 and b"Traceback" not in done.stderr
     assert b"standard output is closed; open it, or give --jsonl a file" in done.stderr
+    done = command(["-", str(tmp_path / "3")], "<&-")
+    assert done.returncode == 1
+    assert done.stderr.endswith(b"error: -: standard input is closed; pipe a video into it, or name a file\n")
+
+
+def test_other_options_are_refused_with_2_and_change_nothing(tmp_path: Path) -> None:
+    clip, out = make_clip(tmp_path / "a.mkv"), tmp_path / "out"
+    assert command([clip, str(out)]).returncode == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    done = command([clip, str(out), "--end", "0.2"])
+    assert done.returncode == 2 and b"--overwrite replaces it" in done.stderr
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before

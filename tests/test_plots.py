@@ -157,6 +157,28 @@ def test_any_run_can_be_drawn(curves, span):
     assert decoded(draw_traces(curves, span, "a $name_{ ü 日本 " * 20, "")).std() > 5
 
 
+def test_many_samples_are_drawn_as_density():
+    """Most of the time in one place, with a leap elsewhere: dark there alone, and without a line between."""
+    points = np.zeros((3000, 5))
+    points[:, 0] = np.arange(3000)
+    points[:, 3:] = np.random.default_rng(0).normal((0.5, -0.5), 0.05, (3000, 2))
+    points[::100, 3:] = (-0.6, 0.6)
+    path, cloud = (decoded(draw_traces({0: p}, (0, 3000), "t", "c")) for p in (points[:1500], points))
+
+    def shade(image: np.ndarray, valence: float, arousal: float) -> float:
+        """Mean brightness about a point of the circumplex."""
+        left, right, top, bottom = CIRCLE
+        x, y = (left + (1 + valence) / 2 * (right - left), bottom - (1 + arousal) / 2 * (bottom - top))
+        return image[int(y) - 8 : int(y) + 9, int(x) - 8 : int(x) + 9].mean()
+
+    assert shade(cloud, 0.5, -0.5) < 90 and shade(cloud, -0.6, 0.6) > 150
+    assert shade(cloud, -0.2, 0.2) > 250 > 150 > shade(path, -0.2, 0.2)
+
+
+CIRCLE = (1275, 1759, 171, 655)
+"""Of a picture of one face, pixels: left, right, top and bottom of the circumplex."""
+
+
 def test_matplotlib_is_left_as_it_was(recwarn):
     before = dict(matplotlib.rcParams)
     draw_traces({0: curve()}, (0, 8), "日本.mp4", "apparent affect")

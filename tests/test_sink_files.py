@@ -16,7 +16,8 @@ from tracked import context_of, fill, sample_at, tracked, written
 
 from tracker.errors import SinkError
 from tracker.sinks import KINDS, open_sink, part_path, write_meta
-from tracker.sinks.files import PartFile
+from tracker.sinks.files import PartFile, drafts_of
+from tracker.sinks.parquet import repair_journal
 
 SUFFIX = {
     "csv": ".csv",
@@ -29,8 +30,8 @@ SUFFIX = {
     "lossless": ".mkv",
 }
 WHILE_WRITTEN = {"parquet": ".arrows"}
-DRAWN = ("plot", "attention")
-"""Made at the end alone: a killed run leaves no empty picture."""
+HIDDEN = ("plot", "attention", "video", "picture", "lossless")
+"""Made at the end, or not to be opened after two frames: a killed run leaves nothing under a temporary name."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -54,7 +55,7 @@ def test_the_name_appears_only_when_complete(tmp_path, kind, suffix):
     path, part = tmp_path / f"a b ü{suffix}", tmp_path / f"a b ü.part{WHILE_WRITTEN.get(kind, suffix)}"
     with open_sink(kind, path, context_of()) as sink:
         fill(sink, [tracked(0), tracked(1)])
-        assert part.exists() == (kind not in DRAWN) and not path.exists()
+        assert part.exists() == (kind not in HIDDEN) and not path.exists()
     assert list(tmp_path.iterdir()) == [path]
     sink.abort()
     assert list(tmp_path.iterdir()) == [path]
@@ -150,6 +151,58 @@ def test_a_device_is_written_directly(kind):
     ):
         fill(sink, [tracked(0)])
     assert Path("/dev/full").is_char_device()
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_table_begins_whole(tmp_path, kind):
+    sink = open_sink(kind, tmp_path / f"x.{kind}", context_of())
+    (part,) = tmp_path.iterdir()
+    if kind == "csv":
+        assert pd.read_csv(part).empty
+    elif kind == "parquet":
+        assert repair_journal(part)[1] == 0
+    sink.abort()
+
+
+def test_a_hidden_file_is_a_draft_until_it_is_shown(tmp_path):
+    path = tmp_path / "x.bin"
+    file = PartFile(path, b"first", hidden=True)
+    assert drafts_of(path) == list(tmp_path.iterdir()) and drafts_of(tmp_path / "y.bin") == []
+    (tmp_path / "x.part.bin").write_text("of another run")
+    file.show()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["x.part-2.bin", "x.part.bin"]
+    file.write(b", second")
+    file.finish()
+    assert path.read_bytes() == b"first, second" and (tmp_path / "x.part.bin").read_text() == "of another run"
+
+
+@pytest.mark.parametrize(("act", "left"), [("finish", ["x.bin"]), ("abort", ["x.part.bin"]), ("discard", [])])
+def test_how_a_hidden_file_ends(tmp_path, act, left):
+    file = PartFile(tmp_path / "x.bin", b"first", hidden=True)
+    for _ in range(1 if act == "finish" else 2):
+        getattr(file, act)()
+    file.abort()
+    assert [each.name for each in tmp_path.iterdir()] == left
+
+
+def test_without_hard_links_a_hidden_file_is_shown_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError(1, "Operation not permitted")))
+    (tmp_path / "x.part.bin").write_text("of another run")
+    PartFile(tmp_path / "x.bin", b"first").abort()
+    assert (tmp_path / "x.part-2.bin").read_bytes() == b"first"
+    assert (tmp_path / "x.part.bin").read_text() == "of another run"
+
+
+def test_a_table_that_lost_rows_gets_no_name(tmp_path):
+    path = tmp_path / "x.parquet"
+    told = r"of 300 rows in .*x\.part\.arrows only [0-9]+ can be read; run it again"
+    with pytest.raises(SinkError, match=told), open_sink("parquet", path, context_of()) as sink:
+        for count in range(3):
+            sink.write(tracked(count, samples=[sample_at(0, k) for k in range(100)]))
+            sink._write_batch()
+        journal = tmp_path / "x.part.arrows"
+        os.truncate(journal, journal.stat().st_size * 9 // 10)
+    assert not path.exists() and len(pd.read_parquet(part_path(path))) == 200
 
 
 def test_a_failed_write_is_undone_and_final(tmp_path):

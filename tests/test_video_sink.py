@@ -259,6 +259,20 @@ def test_a_killed_video_plays(tmp_path, coding, name):
     assert times == pytest.approx([i / 25 for i in range(len(times))], abs=1e-5)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(("coding", "name"), [(H264, "x.mp4"), (LOSSLESS, "x.mkv")])
+@pytest.mark.parametrize("count", [1, 8, 13, 20, 27, 35, 49, 60, 100])
+def test_a_video_that_is_killed_early_plays_or_is_not_there(tmp_path, sample_clip, coding, name, count):
+    path = tmp_path / name
+    child = os.fork()
+    if child == 0:
+        fill(VideoSink(path, context_of(sample_clip), picture_of, coding), at([i / 25 for i in range(count)]))
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    kept = len(times_of(part_path(path))) if part_path(path).exists() else 0
+    assert count - kept <= 1.2 * 25 and (kept or not part_path(path).exists())
+
+
 def noise(index: int) -> TrackedFrame:
     """A frame that does not compress well."""
     image = np.random.default_rng(index).integers(0, 256, (48, 64, 3), dtype=np.uint8)
@@ -282,7 +296,7 @@ def test_a_disk_that_is_full_at_the_end(tmp_path):
     with disk_of(part_path(path).stat().st_size + 1000), pytest.raises(SinkError, match="file too large"):
         sink.finish()
     sink.abort()
-    assert not path.exists() and len(times_of(part_path(path))) >= 40
+    assert not path.exists() and len(times_of(part_path(path))) >= 39
 
 
 def test_a_frame_that_cannot_be_encoded(tmp_path):

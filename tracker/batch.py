@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
 
-from tracker.config import OWN, BatchConfig
+from tracker.addresses import normal, shown
+from tracker.config import AUTO, OWN, BatchConfig
+from tracker.engine import Engine, track
 from tracker.errors import SourceError, UsageError
 from tracker.faults import one_line
 from tracker.interrupt import Interrupt
@@ -19,7 +22,10 @@ from tracker.neutral import read_neutral
 from tracker.outputs import STDIN, Job, check_outputs, claim, identity, names_of, release
 from tracker.recording import Recorder, left_alone
 from tracker.sheets import Outcome
-from tracker.sources import count_stills, expand_sources, root_of, without_password
+from tracker.sinks import SinkContext, open_sink
+from tracker.sources import count_stills, expand_sources, open_source, root_of
+from tracker.traces.baseline import Baseline, baselines_of, parse_choice
+from tracker.traces.reading import TYPES, read_trace
 from tracker.workers import track_by_workers
 
 Report = Callable[[Outcome], Any]
@@ -41,6 +47,9 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
     neutral = _neutral(uris, config)
     if neutral is not None:
         models = {**models, "neutral": digest(neutral)}
+    baseline = read_baseline(config)
+    if baseline is not None:
+        models = {**models, "baseline": digest(np.array([baseline.valence, baseline.arousal]))}
     jobs = claim(uris, Path(config.output.folder), names)
     jobs = [replace(job, stills=count_stills(job.uri, config.source)) for job in jobs]
     todo = []
@@ -49,30 +58,42 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
         todo += [] if outcome else [job]
         outcomes += [outcome] if outcome else []
     try:
-        _run(todo, config, Start(config, models, neutral, len(uris) > 1), outcomes.append)
+        _run(todo, config, Start(config, models, neutral, len(uris) > 1, baseline), outcomes.append)
     finally:
         for job in jobs:
             release(job)
-    order = {uri: place for place, uri in enumerate(uris)}
+    order = {job.name: place for place, job in enumerate(jobs)}
     return sorted(outcomes, key=lambda outcome: order.get(outcome.uri, -1))
 
 
 def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list[str], dict[str, str], list[Outcome]]:
     """The sources that the patterns name, each once, in order; the root of each that a folder or glob named.
 
-    And a failed outcome for each pattern that names none, or that the system refuses.
+    And a failed outcome for each pattern that names none, and for each source that the system refuses.
     """
     found: dict[str, str] = {}
     roots: dict[str, str] = {}
     failed = []
+
+    def fail(uri: str, error: Exception) -> None:
+        name = shown(normal(uri))
+        why = error if isinstance(error, SourceError) else f"{name} cannot be read: {getattr(error, 'strerror', error)}"
+        failed.append(Outcome(name, "failed", one_line(why)))
+
     for pattern in patterns:
         try:
-            for uri in expand_sources([pattern], recursive):
-                if found.setdefault(identity(uri)["path"] or uri, uri) == uri and (root := root_of(pattern)):
-                    roots.setdefault(uri, root)
+            uris = expand_sources([pattern], recursive)
         except (SourceError, OSError) as error:
-            why = error if isinstance(error, SourceError) else f"{pattern} cannot be read: {error.strerror}"
-            failed.append(Outcome(pattern, "failed", one_line(why)))
+            fail(pattern, error)
+            continue
+        for uri in uris:
+            try:
+                path = identity(uri)["path"]
+            except (SourceError, OSError) as error:
+                fail(uri, error)
+                continue
+            if found.setdefault(path or uri, uri) == uri and (root := root_of(pattern)):
+                roots.setdefault(uri, root)
     return list(found.values()), roots, failed
 
 
@@ -84,19 +105,53 @@ class Start:
     models: Mapping[str, str]
     neutral: np.ndarray | None
     several: bool
+    baseline: Baseline | None = None
 
     def recorder(self, interrupt: Interrupt, position: int | None = None) -> Recorder:
         """A recorder for a process; position is the line of its progress bar."""
-        return Recorder(self.config, self.models, interrupt, self.neutral, position, self.several)
+        return Recorder(self.config, self.models, interrupt, self.neutral, position, self.several, self.baseline)
 
 
 def _neutral(uris: Sequence[str], config: BatchConfig) -> np.ndarray | None:
     """(P, 3): everybody's neutral face, read before anything is written. Raises UsageError, SourceError."""
     for uri in uris:
         if config.tracker.neutral == OWN and (uri == STDIN or "://" in uri or Path(uri).is_fifo()):
-            name = "standard input" if uri == STDIN else without_password(uri)
+            name = "standard input" if uri == STDIN else shown(uri)
             raise UsageError(f"--neutral own reads a source twice, and {name} comes once; give a picture or a video")
     return read_neutral(config.model, config.tracker)
+
+
+def read_baseline(config: BatchConfig) -> Baseline | None:
+    """The baseline of the person in the file that the configuration names, a trace or what is tracked for its sake.
+
+    None where it names none. Raises UsageError for several persons, SourceError and DataError where there is none.
+    """
+    choice = config.output.baseline
+    if choice is None or parse_choice(choice) != choice or choice in (OWN, AUTO):
+        return None
+    if config.tracker.faces > 1:
+        raise UsageError(f"--baseline {choice} is one person's, and --faces is {config.tracker.faces}; give own, or 1")
+    if not Path(choice).exists():
+        raise UsageError(
+            f"--baseline {choice} is no file; expected A:B (seconds), own, auto, a trace, a film or a picture"
+        )
+    if Path(choice).suffix in TYPES:
+        trace = read_trace(Path(choice))
+    else:
+        with (
+            TemporaryDirectory() as folder,
+            open_source(choice) as source,
+            Engine(config.model, config.tracker) as engine,
+        ):
+            file = Path(folder, "baseline.csv")
+            with open_sink("csv", file, SinkContext(source.info, choice)) as sink:
+                for tracked in track(source, engine):
+                    sink.write(tracked)
+            trace = read_trace(file)
+    found = baselines_of(trace, OWN, one_person=True)
+    if None not in found:
+        raise SourceError(f"no baseline: no calm, frontal face is seen well in {choice}; expected a face at rest")
+    return found[None]
 
 
 def _run(jobs: Sequence[Job], config: BatchConfig, start: Start, report: Report) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 import tracker
+from tracker.addresses import shown_in
 from tracker.commands.options import DEBUG, debug_option
 from tracker.errors import UsageError
 from tracker.faults import plain_line
@@ -46,13 +47,14 @@ COMMANDS = {
     "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
     "image": Entry("tracker.commands.image:image", "Measure pictures, each by itself."),
     "live": Entry("tracker.commands.live:live", "Track a camera or a stream as it comes."),
-    "summary": Entry("tracker.commands.summary:summary", "Sum up traces: means, losses, and whether they are fit to use."),
+    "summary": Entry("tracker.commands.summary:summary", "Sum up traces: means, losses, whether they are fit to use."),
     "export-trace": Entry("tracker.commands.export_trace:export_trace", "Write traces for ELAN, Praat, BIDS and EDF+."),
     "report": Entry("tracker.commands.report:report", "Make a page of a trace and its video."),
     "repair": Entry("tracker.commands.repair:repair", "Make readable files of what killed runs left."),
     "edit": Entry("tracker.commands.edit:edit", "Change the expression of a face by a generative model."),
     "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
     "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),
+    "doctor": Entry("tracker.commands.doctor:doctor", "Tell what is installed, and what is missing for what."),
     "export": Entry("tracker.commands.export:export", "Write what runs a checkpoint without torch."),
     "eval": Entry("train.evaluate:evaluate", "Score a model against people's votes."),
     "prepare": Entry("train.prepare:prepare", "Turn a data set into aligned crops for training."),
@@ -104,7 +106,7 @@ def load(place: str) -> Any:
 def fail(error: Exception, debug: bool) -> int:
     """Say the error on standard error, after its traceback where wanted; returns the exit code."""
     if debug:
-        traceback.print_exception(error)
+        click.echo(shown_in("".join(traceback.format_exception(error))), err=True, nl=False)
     click.echo(f"error: {plain_line(error)}", err=True)
     return 2 if isinstance(error, UsageError) else 1
 

@@ -6,7 +6,9 @@ from typing import Any, Literal
 from tracker.errors import UsageError
 
 OWN = "own"
-"""Of --neutral: a source's own face."""
+"""Of --neutral: a source's own face; of --baseline: its calm frames."""
+AUTO = "auto"
+"""Of --baseline: the calmest seconds of a source."""
 DEFAULT_MODEL = "anclaf-face"
 """The model that ships."""
 OVERLAY_SUFFIX = ".overlay.mp4"
@@ -182,6 +184,12 @@ class OutputConfig:
     name: str | None = None
     """How the outputs are called: text with {name}, {parent} (the source's folder), {path} (the folders mirrored below
     the output folder), {model}, {start}, {end}; None is {path}/{name}."""
+    full_paths: bool = False
+    """The sheet tells a source's whole path, the home folder's too, for which it else has ~."""
+    baseline: str | None = None
+    """From where `valence_rel` and `arousal_rel` start, in batch: A:B seconds of each source, OWN (its calm frames),
+    AUTO (its calmest seconds), or a file: a trace, a film or a picture of the person at rest; None for no such columns.
+    A live run takes its own."""
     source_column: bool = False
     """A last column `source` (in py-feat's names `input`); several sources on standard output always have it."""
 
@@ -199,6 +207,8 @@ class CaptureOptions:
     """FourCC asked of a camera, such as MJPG; None leaves its choice."""
     backend: Literal["auto", "v4l2", "avfoundation", "msmf", "dshow", "any"] = "auto"
     """OpenCV's way to a camera; auto is the platform's own."""
+    stream: int | None = None
+    """Number of the video stream of a file or stream, as `affect info` counts; None takes the default, largest one."""
     pace: float = 1.0
     """Speed of a file: 1 is its own pace, 2 twice as fast. Its frames keep their times."""
     loop: bool = False
@@ -214,6 +224,7 @@ class CaptureOptions:
         check_range("width (pixels)", self.width or 16, 16, 16384)
         check_range("height (pixels)", self.height or 16, 16, 16384)
         check_range("camera rate (Hz)", self.rate_hz or 1.0, 1.0, 1000.0)
+        check_range("stream", self.stream or 0, 0, 10_000)
         check_range("pace", self.pace, 0.05, 50.0)
         check_range("stall (seconds)", self.stall_s, 0.5, 3600.0)
         check_range("longest wait (seconds)", self.longest_wait_s, 0.1, 3600.0)
@@ -229,6 +240,10 @@ class OutletConfig:
     """JSON lines on standard output."""
     ws: str | None = None
     """HOST:PORT of a WebSocket server of ours; :PORT alone is 127.0.0.1."""
+    ws_origins: tuple[str, ...] = ()
+    """Origins (https://example.org) whose pages may connect to the WebSocket server, besides those of this machine."""
+    ws_token: str | None = None
+    """What a client must bring, as ws://HOST:PORT/?token=TOKEN. None: on loopback nothing, elsewhere one made anew."""
     osc: str | None = None
     """HOST:PORT that OSC messages go to, by UDP; :PORT alone is 127.0.0.1."""
     lsl: str | None = None

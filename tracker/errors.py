@@ -1,4 +1,7 @@
-"""The errors that a user can meet; each message says what was got, what was expected and what to do."""
+"""The errors that a user can meet; each message says what was got, what was expected and what to do.
+
+Those that Python has an error for are that too.
+"""
 
 
 class AffectError(Exception):
@@ -7,6 +10,10 @@ class AffectError(Exception):
 
 class SourceError(AffectError):
     """A source cannot be opened or read."""
+
+
+class MissingSourceError(SourceError, FileNotFoundError):
+    """A source is not there."""
 
 
 class SinkError(AffectError):
@@ -21,5 +28,5 @@ class DataError(AffectError):
     """A data set or a table is not what was expected."""
 
 
-class UsageError(AffectError):
+class UsageError(AffectError, ValueError):
     """Wrong usage; the command line exits with code 2."""

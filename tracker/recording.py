@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from tracker.addresses import shown_in
 from tracker.config import OWN, BatchConfig, ReportConfig
 from tracker.engine import Engine, track
 from tracker.errors import SinkError
@@ -29,10 +30,14 @@ from tracker.sinks import Sink, SinkContext, open_sink, parts_of, write_meta
 from tracker.sinks.files import JOURNAL, drafts_of
 from tracker.sinks.records import columns_of
 from tracker.sources import Source, open_source
+from tracker.traces.baseline import Baseline, Baselines, baselines_of, lacking, parse_choice, told, write_relative
+from tracker.traces.reading import read_trace
 from tracker.types import SourceInfo, TrackedFrame
 
 BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {rate_noinv_fmt}, {remaining} left"
 BAR_WITHOUT_TOTAL = "{desc} {n_fmt} frames, {rate_noinv_fmt}, {elapsed}"
+RECORDS = ("csv", "parquet", "jsonl")
+"""Kinds of outputs that hold a trace."""
 WAIT_S = 0.2
 """Between two looks at outputs that another run is writing."""
 LOG_INTERVAL_S = 10.0
@@ -50,6 +55,7 @@ class Recorder:
         neutral: np.ndarray | None = None,
         position: int | None = None,
         several: bool = False,
+        baseline: Baseline | None = None,
     ) -> None:
         self.config = config
         self.models = models
@@ -57,6 +63,8 @@ class Recorder:
         self.interrupt = interrupt
         self.neutral = neutral
         """(P, 3): everybody's neutral face, for a landmark model; None where none is given."""
+        self.baseline = baseline
+        """Everybody's, where it comes from a file of its own."""
         self.position = position
         """Line of the progress bar among those of other processes; None where there are none."""
         self.several = several
@@ -82,7 +90,7 @@ class Recorder:
         patience, the answer is None; one with other options has this refused.
         """
         if self.interrupt.flag.is_set():
-            return Outcome(job.uri, "interrupted", "not started")
+            return Outcome(job.name, "interrupted", "not started")
         waited = False
         try:
             while True:
@@ -92,20 +100,20 @@ class Recorder:
                 except Held as held:
                     if held.holder.purpose != self._purpose(job):
                         told = f"{job.folder / job.stem} is being written by {held.holder.told} with other options"
-                        return Outcome(job.uri, "refused", f"{told}; choose another folder with -o, or wait for it")
+                        return Outcome(job.name, "refused", f"{told}; choose another folder with -o, or wait for it")
                     if not patient:
                         return None
                     waited = True
                     time.sleep(WAIT_S)
                     self.interrupt.check()
         except KeyboardInterrupt:
-            return Outcome(job.uri, "interrupted", "not started")
+            return Outcome(job.name, "interrupted", "not started")
         except SinkError as error:
-            return Outcome(job.uri, "failed", plain_line(error))
+            return Outcome(job.name, "failed", plain_line(error))
         try:
             if waited and is_complete(job, self.config, self.models):
                 return Outcome(
-                    job.uri, "skipped", "another run with the same options made it", str(job.folder / job.stem)
+                    job.name, "skipped", "another run with the same options made it", str(job.folder / job.stem)
                 )
             return left_alone(job, self.config, self.models) or self._attempt_alone(job, leases)
         finally:
@@ -145,12 +153,14 @@ class Recorder:
             tally.engine = self.engine.meta()
             tally.started = time.monotonic()
             self._record(job, tally, leases)
+            if self.config.output.baseline:
+                self._relate(job, tally, self.config.output.baseline)
             leases[0].give_back()
             write_meta(job.sheet, sheet_of(job, tally, self.config))
             self._report(job)
         except (KeyboardInterrupt, Exception) as error:
             if self.config.debug and isinstance(error, Exception):
-                traceback.print_exc()
+                print(shown_in(traceback.format_exc()), end="", file=sys.stderr)
             stopped = isinstance(error, KeyboardInterrupt) or self.interrupt.flag.is_set()
             tally.problems.append("interrupted" if isinstance(error, KeyboardInterrupt) else plain_line(error))
             leases[0].give_back()
@@ -185,6 +195,17 @@ class Recorder:
             if codes := self.engine.codes:
                 codes.given = neutral_faces(self.engine, source, passed)
 
+    def _relate(self, job: Job, tally: Tally, choice: str) -> None:
+        """Take the baselines of the trace that was just written, and fill its relative columns."""
+        paths = {kind: Path(path) for kind, path in job.outputs(self.config.output).items() if kind in RECORDS}
+        trace = read_trace(next(path for kind in RECORDS if (path := paths.get(kind))))
+        one_person = self.config.tracker.faces == 1
+        baselines: Baselines = {None: self.baseline} if self.baseline else {}
+        baselines = baselines or baselines_of(trace, parse_choice(choice), one_person)
+        write_relative(paths, baselines)
+        tally.baseline = told(choice, baselines, trace.face_ids, self.models.get("baseline"))
+        tally.remarks += lacking(baselines, trace.face_ids)
+
     def _record(self, job: Job, tally: Tally, leases: Sequence[Lease]) -> None:
         with open_source(job.uri, self.config.source) as source:
             tally.info = source.info
@@ -207,6 +228,10 @@ class Recorder:
 
     def _open_sinks(self, job: Job, tally: Tally, info: SourceInfo, stack: ExitStack) -> list[Sink]:
         output = self.config.output
+        if output.report and info.kind == "stills":
+            raise SinkError(
+                f"{job.uri} is stills, and --report shows a trace over time; leave it out, or say --sequence"
+            )
         context = SinkContext(
             info=info,
             source_uri=job.uri,
@@ -217,7 +242,11 @@ class Recorder:
             source_column=output.source_column,
             model=tally.engine["model"]["name"],
             window_rate_hz=tally.engine["window_rate_hz"],
-            extras=(*(("attention",) if output.attention else ()), *tally.engine["told"]),
+            extras=(
+                *(("attention",) if output.attention else ()),
+                *(("relative",) if output.baseline else ()),
+                *tally.engine["told"],
+            ),
             readings=tuple(tally.engine["readings"]),
         )
         tally.columns = columns_of(context)
@@ -242,7 +271,7 @@ class Recorder:
 
 
 def _name(job: Job) -> str:
-    return Path(job.uri).name
+    return job.name if "://" in job.uri else Path(job.uri).name
 
 
 def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outcome | None:
@@ -253,7 +282,7 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
     paths = job.outputs(config.output).values()
     files = all(path != STDOUT and (Path(path).is_file() or Path(path).is_dir()) for path in paths)
     if is_complete(job, config, models) and (files or config.resume):
-        return Outcome(job.uri, "skipped", f"{name} is complete; --overwrite tracks it again", name)
+        return Outcome(job.name, "skipped", f"{name} is complete; --overwrite tracks it again", name)
     standing = job.standing(config.output)
     sheet = read_sheet(job.sheet)
     if not standing or (config.resume and not sheet.get("complete") and sheet.get("options") == settings(config)):
@@ -261,7 +290,7 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
     told = f"{', '.join(map(str, standing))} exists"
     if sheet.get("complete") and sheet.get("options") != settings(config):
         told += ", made with other options"
-    return Outcome(job.uri, "refused", f"{told}; --overwrite replaces it, -o or --output-name keeps both", name)
+    return Outcome(job.name, "refused", f"{told}; --overwrite replaces it, -o or --output-name keeps both", name)
 
 
 def _write(sinks: list[Sink], tracked: TrackedFrame) -> None:

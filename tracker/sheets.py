@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tracker
 from tracker.config import BatchConfig, LiveConfig
-from tracker.outputs import Job, Sheet, settings
+from tracker.outputs import Job, Sheet, private, settings
 from tracker.types import SourceInfo, SourceReport, TrackedFrame
 
 State = Literal["done", "skipped", "truncated", "failed", "refused", "interrupted"]
@@ -45,6 +45,10 @@ class Tally:
     frames: int = 0
     with_faces: int = 0
     rows: int = 0
+    baseline: dict[str, Any] | None = None
+    """What relative values start from; None where none was asked for."""
+    remarks: list[str] = field(default_factory=list)
+    """What is worth knowing of a run that is whole."""
     cuts: list[dict[str, float]] = field(default_factory=list)
     """Index and timestamp, s, of the first frame of each further scene."""
     problems: list[str] = field(default_factory=list)
@@ -68,7 +72,7 @@ class Tally:
         """Why the run broke off, what the source has to say, and where there was nothing to measure."""
         faceless = self.frames and not (self.with_faces or self.problems)
         nothing = [f"no face was found in any of the frames ({self.frames})"] if faceless else []
-        return self.problems + list(self.report.warnings if self.report else ()) + nothing
+        return self.problems + list(self.report.warnings if self.report else ()) + self.remarks + nothing
 
     @property
     def seconds(self) -> float:
@@ -82,12 +86,13 @@ def sheet_of(
     """What NAME.meta.json says; outputs by kind are those that the configuration names, unless given."""
     report = tally.report
     outputs = job.outputs(config.output) if outputs is None else outputs
-    return {
+    sheet = {
         "version": tracker.__version__,
         "complete": tally.complete,
-        "source": job.source | (asdict(tally.info) if tally.info else {"uri": job.uri}),
+        "source": job.source | (asdict(tally.info) if tally.info else {"uri": job.name}),
         **tally.engine,
         "columns": list(tally.columns),
+        **({"baseline": tally.baseline} if tally.baseline else {}),
         "options": settings(config),
         "decoded": report.decoded if report else tally.frames,
         "repaired": report.repaired if report else 0,
@@ -98,6 +103,11 @@ def sheet_of(
         "outputs": {kind: _beside(path, job) for kind, path in outputs.items()},
         "warnings": tally.warnings,
     }
+    if not config.output.full_paths:
+        return private(sheet)
+    if Path(job.uri).exists():
+        sheet["source"]["path"] = str(Path(job.uri).resolve())
+    return sheet
 
 
 def _beside(path: Path | str, job: Job) -> str:
@@ -108,4 +118,4 @@ def _beside(path: Path | str, job: Job) -> str:
 def outcome_of(job: Job, tally: Tally, state: State, files: Iterable[str]) -> Outcome:
     """The outcome of a job that was begun."""
     detail = "; ".join(tally.warnings)
-    return Outcome(job.uri, state, detail, str(job.folder / job.stem), tuple(files), tally.rows, tally.seconds)
+    return Outcome(job.name, state, detail, str(job.folder / job.stem), tuple(files), tally.rows, tally.seconds)

@@ -41,6 +41,8 @@ def read_ablation(name: str, changes: dict[str, Any]) -> dict[str, Configuration
         file = json.loads(path.read_text(encoding="utf-8"))
         base = changed(_base(KINDS[file.get("kind", "anclaf")], file["base"]), changes)
         return {name: changed(base, own) for name, own in file["variants"].items()}
+    except UsageError:
+        raise
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{path} is not an ablation, a base and its variants: {error}") from error
 

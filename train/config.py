@@ -208,6 +208,8 @@ def read(kind: type[C], name: str) -> C:
         raise UsageError(f"no configuration {name!r}; expected one of {known}, or the path of a .json file")
     try:
         return kind.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except UsageError:
+        raise
     except (TypeError, ValueError, KeyError) as error:
         raise UsageError(f"{path} is not a training configuration: {error}") from error
 
@@ -234,5 +236,7 @@ def changed(config: C, changes: dict[str, Any]) -> C:
         place[last] = value
     try:
         return config.from_dict(values)
+    except UsageError:
+        raise
     except (TypeError, ValueError, KeyError) as error:
         raise UsageError(f"the changed configuration cannot be used: {error}") from error

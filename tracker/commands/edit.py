@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @debug_option()
 @click.pass_context
 def edit(
-    context: click.Context, faces: tuple[str, ...], model: str, out: Path, file: Path | None, **options: Any
+    context: click.Context, /, faces: tuple[str, ...], model: str, out: Path, file: Path | None, **options: Any
 ) -> None:
     """Change the expression of a face and write what comes of it as a picture.
 

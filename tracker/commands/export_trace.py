@@ -24,9 +24,10 @@ from tracker.errors import UsageError
 def export_trace(traces: tuple[str, ...], **options: Any) -> None:
     """Write traces in the formats of other programs.
 
-    A TRACE is a file that `affect track` wrote (CSV, JSON lines, Parquet), or a folder with all below it. elan: NAME.eaf
-    and textgrid: NAME.TextGrid, tiers of the status, the quadrant, valence and arousal. bids: physio and events below
-    sub-LABEL/beh. edf: an EDF+ file a face. table: a CSV a face at even steps, for import dialogues (Noldus, iMotions).
+    A TRACE is a file that `affect track` wrote (CSV, JSON lines, Parquet), or a folder with all below it. elan makes
+    NAME.eaf, textgrid NAME.TextGrid: tiers of the status, the quadrant, valence and arousal. bids: physio and events
+    below sub-LABEL/beh. edf: an EDF+ file a face. table: a CSV a face at even steps, for the import dialogues of
+    Noldus, iMotions, ELAN and others.
     """
     config = ExportConfig(**options)
     from tracker.sinks.files import write_whole

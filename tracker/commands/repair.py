@@ -1,11 +1,15 @@
 """`affect repair`: what a killed run left, made into files that every reader opens."""
 
+import re
 from pathlib import Path
 
 import click
 
 from tracker.commands.options import debug_option
 from tracker.errors import SinkError, UsageError
+from tracker.words import counted
+
+JOURNAL_NAME = re.compile(r"(.+)\.part(-\d+)?\.arrows")
 
 
 @click.command()
@@ -26,8 +30,8 @@ def repair(context: click.Context, paths: tuple[str, ...]) -> None:
     journals: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            journals += sorted(path.rglob(f"*.part*{JOURNAL}"))
-        elif path.suffix == JOURNAL and path.is_file():
+            journals += sorted(each for each in path.rglob(f"*{JOURNAL}") if JOURNAL_NAME.fullmatch(each.name))
+        elif JOURNAL_NAME.fullmatch(path.name) and path.is_file():
             journals.append(path)
         else:
             raise UsageError(f"{path} is neither a folder nor a journal; expected a folder, or a NAME.part{JOURNAL}")
@@ -39,7 +43,7 @@ def repair(context: click.Context, paths: tuple[str, ...]) -> None:
             continue
         try:
             file, rows = repair_journal(journal)
-            click.echo(f"{file}: {rows} rows", err=True)
+            click.echo(f"{file}: {counted(rows, 'row')}", err=True)
         except SinkError as error:
             click.echo(f"error: {journal}: {error}", err=True)
             failed = True

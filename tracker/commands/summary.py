@@ -23,9 +23,10 @@ from tracker.errors import UsageError
 def summary(traces: tuple[str, ...], **options: Any) -> None:
     """Sum up traces: mean, spread, quadrants, peaks, losses, how sure the mean is, and whether it is fit to use.
 
-    A TRACE is a file that `affect track` wrote (CSV, JSON lines, Parquet), or a folder with all below it. There is a row
-    for every face, over the whole trace, each condition, each event, and each window. Conditions are the events of
-    FILE (onset, duration, trial_type as BIDS has them; or timestamp, event), or those of NAME.events.csv beside a trace.
+    A TRACE is a file that `affect track` wrote (CSV, JSON lines, Parquet), or a folder with all below it. There
+    is a row for every face, over the whole trace, each condition, each event, and each window. Conditions are the
+    events of FILE (onset, duration, trial_type as BIDS has them; or timestamp, event), or those of NAME.events.csv
+    beside a trace.
     """
     config = SummaryConfig(**options)
     from tracker.sinks.files import write_whole

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import debug_option, face_options, filled, landmark_options, setting
+from tracker.commands.options import (
+    debug_option,
+    face_options,
+    filled,
+    landmark_options,
+    password_option,
+    setting,
+)
 from tracker.commands.tables import table
 from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
 from tracker.errors import UsageError
+from tracker.words import counted
 
 if TYPE_CHECKING:
     from tracker.sheets import Outcome
@@ -32,6 +40,13 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 )
 @setting(TrackerConfig, "sequence_length", "--sequence-length", type=int, metavar="N", help="Window, 1 to 32 frames.")
 @landmark_options
+@setting(
+    OutputConfig,
+    "baseline",
+    "--baseline",
+    metavar="A:B|FILE|own|auto",
+    help="Where the face rests, for valence_rel and arousal_rel.",
+)
 @setting(SmoothingConfig, "kind", "--smoothing", help="Filter behind the network.")
 @face_options
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
@@ -50,19 +65,20 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 @setting(
     OutputConfig, "name", "--output-name", metavar="TEMPLATE", help="Such as {path}/{name}, {parent}-{name}-{start}."
 )
+@setting(OutputConfig, "full_paths", "--full-paths", is_flag=True, help="Sheets name the home folder, not ~.")
 @setting(OutputConfig, "source_column", "--source-column", is_flag=True, help="A last column that names the source.")
 @setting(BatchConfig, "workers", "--workers", metavar="N", help="Sources tracked at once, each by its own process.")
+@password_option
 @debug_option(expose_value=True)
 @click.pass_context
-def track(context: click.Context, sources: tuple[str, ...], **options: Any) -> None:
+def track(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> None:
     """Track the apparent affect of every face in videos and pictures.
 
     A SOURCE is a video, a folder of videos or of pictures, a glob, or - (a container on standard input). Pictures are
     measured each by itself, unless they are numbered (shot7.png, shot8.png), or --sequence or --fps says that they are
     a film. Of each, DIR gets NAME.csv, .jsonl, .parquet, .overlay.mp4, .png, .attention.png and .html as asked for, and
-    NAME.meta.json, which tells
-    how they came about. What else a model tells of a face (a DisVAE the probability of each expression and its code, a
-    --landmark-model its code z_0, z_1, ...) stands in JSON lines and Parquet, not in CSV.
+    NAME.meta.json, which tells how they came about. What else a model tells of a face (a DisVAE the probability of each
+    expression and its code, a --landmark-model its code z_0, z_1, ...) stands in JSON lines and Parquet, not in CSV.
     """
     config = batch_config(options)
     from tracker.batch import run_batch
@@ -109,7 +125,7 @@ def _line(outcome: "Outcome") -> str:
     if outcome.state == "skipped":
         return f"{outcome.uri}: {outcome.detail}"
     told = "warning: " if outcome.state == "truncated" else ""
-    written = f"{outcome.rows} rows in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"
+    written = f"{counted(outcome.rows, 'row')} in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"
     return f"{told}{outcome.uri}: {written}" + (f" ({outcome.detail})" if outcome.detail else "")
 
 

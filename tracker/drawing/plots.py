@@ -153,8 +153,10 @@ def draw_dimension(axes: Axes, curves: list[Curve], column: int, span: tuple[flo
     """One dimension of all faces over time: thin as the network gives it, thick smoothed, in a band of deviation."""
     for curve in curves:
         time, raw, smooth = curve.points[:, 0], curve.points[:, column], curve.points[:, column + 2]
-        axes.plot(time, raw, color=curve.colour, linewidth=0.7, alpha=0.55)
-        (line,) = axes.plot(time, smooth, curve.dash, color=curve.colour, linewidth=1.9, label=f"face {curve.track_id}")
+        many = len(time) > MANY_POINTS
+        axes.plot(time, raw, color=curve.colour, linewidth=0.3 if many else 0.7, alpha=0.55)
+        (line,) = axes.plot(time, smooth, curve.dash, color=curve.colour, linewidth=0.8 if many else 1.9)
+        line.set_label(f"face {curve.track_id}")
         if curve.points.shape[1] == 7:
             deviation = curve.points[:, column + 4]
             low, high = smooth - deviation, smooth + deviation
@@ -233,7 +235,7 @@ def _draw_density(axes: Axes, curve: Curve) -> None:
     """Where one face was in the circumplex, smoothed: the darker the longer, lines about HELD of the time."""
     points = curve.points[np.isfinite(curve.points[:, 3]), 3:5]
     edges = np.linspace(-1.06, 1.06, CELLS + 1)
-    time = np.histogram2d(points[:, 1], points[:, 0], bins=(edges, edges))[0] / len(points)
+    time = np.histogram2d(points[:, 1], points[:, 0], bins=CELLS, range=[[-1.06, 1.06]] * 2)[0] / len(points)
     middles = (edges[1:] + edges[:-1]) / 2
     blur = np.exp(-(((middles[:, None] - middles) / BLUR) ** 2) / 2)
     blur /= blur.sum(0)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tracker.types import AffectSample, Face, TrackedFrame
+from tracker.words import counted
 
 LONGEST_STEP_S = 0.5
 """A frame tells of no more time before it: while a stream stalls, no face is seen."""
@@ -137,4 +138,4 @@ class NeutralBaseline:
         if neutral is None:
             return f"no neutral baseline{whose}: seen well for {face.seconds:.1f} of {self._seconds:g} s; try again"
         valence, arousal = neutral
-        return f"neutral baseline{whose}: V {valence:+.2f}, A {arousal:+.2f} ({len(face.affect)} samples)"
+        return f"neutral baseline{whose}: V {valence:+.2f}, A {arousal:+.2f} ({counted(len(face.affect), 'sample')})"

@@ -17,6 +17,7 @@ from tracker.sheets import Tally, sheet_of
 from tracker.sinks import Extra, SinkContext, write_meta
 from tracker.sinks.records import columns_of, first_frame
 from tracker.types import Event, Frame, SourceInfo, SourceReport, Told, TrackedFrame
+from tracker.words import counted
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class TakeOutcome:
         why = f" ({'; '.join(self.problems)})" if self.problems else ""
         if not self.files:
             return f"recording {self.name}: no frame came, so nothing is kept{why}"
-        count = f"{self.frames} frames, {self.rows} rows, {self.seconds:.1f} s"
+        count = f"{counted(self.frames, 'frame')}, {counted(self.rows, 'row')}, {self.seconds:.1f} s"
         return f"recording {self.name}: {count}: {', '.join(self.files)}{why}"
 
 

@@ -99,6 +99,8 @@ class Tracking:
             outlet.send(tracked)
         self._do_what_was_asked()
         self._recordings.write(tracked)
+        for name in tracked.frame.events:
+            self._mark(Event(tracked.frame.time, tracked.frame.index, name))
         if tracked.cut:
             self._mark(Event(tracked.frame.time, tracked.frame.index, CUT))
         self.with_faces += bool(tracked.faces)

@@ -12,6 +12,7 @@ from tracker.errors import SinkError
 from tracker.outlets.mailbox import Mailbox
 from tracker.sinks import Columns, Extra
 from tracker.types import Event, Tell, TrackedFrame
+from tracker.words import counted
 
 GRACE_S, LAST_S = 0.8, 0.2
 """What close() gives a receiver to take the rest, and then the outlet's thread to break off."""
@@ -54,7 +55,7 @@ class OutletState:
     """Why it has ended before the run; empty while it works."""
 
     def __str__(self) -> str:
-        clients = "" if self.clients is None else f", {self.clients} client{'' if self.clients == 1 else 's'}"
+        clients = "" if self.clients is None else f", {counted(self.clients, 'client')}"
         return f"{self.name}{clients}" + (f", {self.lost} lost" if self.lost else "")
 
 
@@ -77,6 +78,7 @@ class Outlet(ABC):
         self._giving_up = Flag()
         self._sent = self._failed = 0
         self._fault = ""
+        self._has_told = False
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -128,6 +130,13 @@ class Outlet(ABC):
         except Exception as error:
             self._miss(error)
 
+    def _take_back(self, count: int, error: Exception) -> None:
+        """Count as lost what was taken for sent, as is known only now."""
+        count = min(count, self._sent)
+        self._sent -= count
+        self._failed += count
+        self._tell_of(error)
+
     def _end(self, fault: str) -> None:
         self._failed += 1
         self._fault = fault
@@ -136,7 +145,11 @@ class Outlet(ABC):
 
     def _miss(self, error: Exception) -> None:
         self._failed += 1
-        if self._failed == 1:
+        self._tell_of(error)
+
+    def _tell_of(self, error: Exception) -> None:
+        if not self._has_told:
+            self._has_told = True
             self._tell(f"{self.name}: {in_words(error)}; the run goes on, what fails is counted as lost")
 
 
@@ -150,4 +163,6 @@ def in_words(error: Exception) -> str:
     """One plain line for an error: the operating system's own words, or its kind and text."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.partition(" (")[0].lower()
+    if isinstance(error, UnicodeError):
+        return "that is no name of a host"
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,8 @@ from tracker.sinks import SinkContext
 
 AUDIO_CODECS = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "vorbis"}
 """What players take in an MP4; others (PCM above all) are left out with a warning."""
+SEEKABLE = {"mov", "matroska"}
+"""Containers whose index leads to a time; others, whose times may go back, are read from their beginning."""
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +26,8 @@ log = logging.getLogger(__name__)
 class AudioCopy:
     """The audio packets of the source, as they are, from a start on; times in seconds after that start.
 
-    video: number of the stream whose own time 0 it is.
+    video: number of the stream whose own time 0 it is. Where the times go back for good (clips joined end to end), the
+    audio runs on, as the tracker's clock does.
     """
 
     def __init__(self, source: InputContainer, copy: AudioStream, video: int | None, start: float) -> None:
@@ -33,7 +37,7 @@ class AudioCopy:
         stream = source.streams.audio[0]
         self._time_base = stream.time_base or Fraction(1, av.time_base)
         self._offset = round((_video_start(source, video) + start) / self._time_base)
-        if start > 0:
+        if start > 0 and SEEKABLE & set(source.format.name.split(",")):
             source.seek(max(0, self._offset), stream=stream)
         self._packets = self._forward(_unwrapped(source))
         self._next = next(self._packets, None)
@@ -60,17 +64,39 @@ class AudioCopy:
         self._source.close()
 
     def _forward(self, packets: Iterator[Packet]) -> Generator[Packet, None, None]:
-        """Packets from the start on whose times go forward; they end where the source breaks off."""
-        last = self._offset - 1
+        """Packets from the start on, their times going forward; they end where the source breaks off.
+
+        One whose time goes back is left out, unless the next one's does too.
+        """
+        last, step, behind, held = -math.inf, 0, 0, None
         with contextlib.suppress(av.FFmpegError, IndexError):  # the latter of PyAV, where a stream begins late
             for packet in packets:
-                if packet.pts is not None and packet.dts is not None and packet.dts > last:
-                    last = packet.dts
-                    packet.pts -= self._offset
-                    packet.dts -= self._offset
-                    yield packet
-                elif last >= self._offset and packet.size:
+                if packet.pts is None or packet.dts is None:
+                    self._left_out += packet.size > 0
+                    continue
+                back = packet.dts + behind <= last
+                if back and held is None:
+                    held = packet
+                    continue
+                following = [packet]
+                if back and held is not None:
+                    behind = int(last) + step - (held.dts or 0)
+                    following = [held, packet]
+                elif held is not None:
                     self._left_out += 1
+                held = None
+                for each in following:
+                    now = (each.dts or 0) + behind
+                    if now <= last:
+                        self._left_out += 1
+                        continue
+                    each.pts = (each.pts or 0) + behind - self._offset
+                    each.dts = now - self._offset
+                    step = each.duration or (int(now - last) if last > -math.inf else 1)
+                    last = now
+                    if each.dts >= 0:
+                        yield each
+            self._left_out += held is not None
 
 
 def _unwrapped(source: InputContainer) -> Iterator[Packet]:

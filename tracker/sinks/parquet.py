@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tracker.sinks import Columns, Sink
 from tracker.sinks.files import JOURNAL, PartFile
 from tracker.sinks.records import COLUMNS, Column, Row, column_names, rows
 from tracker.types import TrackedFrame
+from tracker.words import counted
 
 BATCH_S, BATCH_ROWS = 0.5, 4096
 """Rows go to the journal so often, whichever comes first: a killed process loses no more."""
@@ -68,10 +69,13 @@ class ParquetSink(Sink):
         Raises SinkError, and then makes no file of that name, unless every row is in it.
         """
         self._write_batch()
-        table, count = write_table(Path(self._journal.name), self._path)
+        try:
+            table, count = write_table(Path(self._journal.name), self._path)
+        except SinkError as error:
+            raise SinkError(f"{error}; its rows are in {self._journal.name}, and `affect repair` reads them") from error
         if count != self._count:
             table.discard()
-            told = f"{self._count} rows were written to {self._journal.name}, and {count} can be read there"
+            told = f"of {counted(self._count, 'row')} in {self._journal.name} only {count} can be read"
             raise SinkError(f"cannot write {self._path}: {told}; run it again")
         table.finish()
         self._journal.discard()
@@ -149,3 +153,20 @@ def repair_journal(journal: Path) -> tuple[Path, int]:
 def read_columns(path: Path) -> dict[str, list[Any]]:
     """The columns of a Parquet table by name, None for what is null. Raises ValueError where it is none."""
     return pq.read_table(path).to_pydict()
+
+
+def fill_columns(path: Path, filled: Callable[[Row], Row]) -> None:
+    """Give columns of a Parquet table other values: filled() takes a row and tells these by name. Raises SinkError."""
+    table = pq.read_table(path)
+    flat = [field.name for field in table.schema if not pa.types.is_list(field.type)]
+    made = [filled(row) for row in table.select(flat).to_pylist()]
+    for name in made[0] if made else ():
+        place = table.schema.get_field_index(name)
+        column = pa.array([row[name] for row in made], table.schema.field(place).type)
+        table = table.set_column(place, table.schema.field(place), column)
+    file = PartFile(path)
+    try:
+        pq.write_table(table, pa.PythonFile(file, mode="w"), row_group_size=GROUP_ROWS)
+        file.finish()
+    finally:
+        file.abort()

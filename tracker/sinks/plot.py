@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tracker.addresses import shown
 from tracker.errors import SinkError
 from tracker.sinks import Sink, SinkContext
 from tracker.sinks.files import PartFile
 from tracker.types import AffectSample, TrackedFrame
+from tracker.words import counted
 
 POINTS = 4000
 """Kept of each face; beyond, neighbours in time are merged."""
@@ -149,10 +151,11 @@ class PlotSink(Sink):
         return self._draw(curves, (self._start or 0.0, self._end), self._title(), self._caption(len(curves)))
 
     def _title(self) -> str:
-        return "standard input" if self._context.source_uri == "-" else Path(self._context.source_uri).resolve().name
+        uri = self._context.source_uri
+        return "standard input" if uri == "-" else shown(uri) if "://" in uri else Path(uri).resolve().name
 
     def _caption(self, drawn: int) -> str:
-        faces = f"{self._faces} face{'' if self._faces == 1 else 's'}"
+        faces = counted(self._faces, "face")
         shown = f"{faces}, the {drawn} longest shown" if self._faces > drawn else faces
         return f"{self._subject()}  \u00b7  {shown}"
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from tracker.addresses import normal, shown
 from tracker.config import OVERLAYS, SourceOptions
-from tracker.errors import SourceError, UsageError
+from tracker.errors import MissingSourceError, SourceError, UsageError
 from tracker.types import Frame, SourceInfo, SourceReport
 
 log = logging.getLogger(__name__)
@@ -59,15 +60,14 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     from tracker.sources.readahead import ReadAhead
 
     options = options or SourceOptions()
-    return ReadAhead(open_reader(str(uri), options), options.read_ahead)
+    return ReadAhead(open_reader(normal(str(uri)), options), options.read_ahead)
 
 
 def open_reader(uri: str, options: SourceOptions) -> "Reader":
     """What open_source reads ahead of, without the thread that does. Raises SourceError."""
     check_named(uri)
     if uri.startswith(LIVE):
-        shown = without_password(uri)
-        raise SourceError(f"{shown} is a live source; follow it with: affect live {shown}")
+        raise SourceError(f"{shown(uri)} is a live source; follow it with: affect live {shown(uri)}")
     pictures = find_pictures(uri)
     if pictures:
         from tracker.sources.images import read_pictures
@@ -88,10 +88,11 @@ def expand_sources(patterns: Sequence[str], recursive: bool = False) -> list[str
     """The sources that files, folders, globs and URLs stand for, in natural order, each once.
 
     A folder with videos stands for each of them, but for the overlays that the tracker wrote; a folder with pictures
-    alone is one source, and so is a glob of pictures; recursive adds the folders below it.
+    alone is one source, and so is a glob of pictures; recursive adds the folders below it. A folder that cannot be
+    listed stands for itself.
     Raises SourceError where a pattern stands for nothing, UsageError for an empty text.
     """
-    return list(dict.fromkeys(source for pattern in patterns for source in _expand(pattern, recursive)))
+    return list(dict.fromkeys(source for pattern in patterns for source in _expand(normal(pattern), recursive)))
 
 
 def root_of(pattern: str) -> str | None:
@@ -118,7 +119,7 @@ def find_pictures(uri: str) -> list[str]:
         return _of_kind([uri], PICTURE)
     matches = _matches(uri)
     if not _of_kind(matches, PICTURE):
-        raise SourceError(f"{uri} matches no picture; name each video by itself")
+        raise SourceError(f"{shown(uri)} matches no picture; name each video by itself")
     return _of_kind(matches, PICTURE)
 
 
@@ -134,14 +135,6 @@ def natural_order(name: str) -> tuple[list[str | int], str]:
     """A sorting key by which frame2 comes before frame10."""
     parts = re.split(r"([0-9]+)", name)
     return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
-
-
-def without_password(uri: str) -> str:
-    """An address as it may be shown: without user, password, and what stands after a question mark."""
-    if "://" not in uri:
-        return uri
-    address, question, _ = re.sub(r"(?<=://)[^/]*@", "", uri).partition("?")
-    return address + (question and "?...")
 
 
 def is_before(time: float, limit: float | None) -> bool:
@@ -174,16 +167,25 @@ def _expand(pattern: str, recursive: bool) -> list[str]:
     return found or files or _refuse_folder(folders[0])
 
 
-def _in_folder(folder: str, recursive: bool) -> list[str]:
-    """The videos of a folder, or the folder itself where it has pictures alone; nothing where it has neither."""
-    inside = _inside(Path(folder))
+def _in_folder(folder: str, recursive: bool, above: tuple[Path, ...] = ()) -> list[str]:
+    """The videos of a folder, or the folder itself where it has pictures alone; nothing where it has neither.
+
+    One that cannot be listed stands for itself too: it fails once opened, and so keeps no other source from its turn.
+    """
+    try:
+        inside = _inside(Path(folder))
+    except SourceError:
+        return [folder]
     videos, pictures = _of_kind(inside, VIDEO), _of_kind(inside, PICTURE)
     if videos:
         _tell_of_skipped(folder, pictures)
     found = videos or ([folder] if pictures else [])
     if recursive:
-        below = [str(path) for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")]
-        found += [source for path in sorted(below, key=natural_order) for source in _in_folder(path, recursive)]
+        above = (*above, Path(folder).resolve())
+        below = [path for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")]
+        below = [path for path in below if path.resolve() not in above]  # a link that leads back up would never end
+        names = sorted(map(str, below), key=natural_order)
+        found += [source for name in names for source in _in_folder(name, recursive, above)]
     return found
 
 
@@ -201,11 +203,12 @@ def _tell_of_skipped(pattern: str, pictures: Sequence[str]) -> None:
 
 def _matches(pattern: str) -> list[str]:
     if "://" in pattern:
-        raise SourceError(f"{pattern} is not a kind of address that can be read; expected http:// or https://")
+        raise SourceError(f"{shown(pattern)} is not a kind of address that can be read; expected http:// or https://")
     matches = sorted(glob.glob(pattern, recursive=True), key=natural_order)  # noqa: PTH207
     if not matches:
         missing = "matches no file" if glob.has_magic(pattern) else "does not exist"
-        raise SourceError(f"{pattern} {missing}; expected a video, a folder of pictures or videos, a glob, or -")
+        told = f"{shown(pattern)} {missing}; expected a video, a folder of pictures or videos, a glob, or -"
+        raise MissingSourceError(told)
     return matches
 
 

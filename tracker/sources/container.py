@@ -1,6 +1,6 @@
 """What files and streams share through PyAV: opening, the video stream, its rate and length, pictures made RGB."""
 
-import os
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import VideoReformatter
 
+from tracker.addresses import shown, with_password
 from tracker.errors import SourceError
-from tracker.sources import MOST_PIXELS, too_large, without_password
+from tracker.sources import MOST_PIXELS, too_large
 from tracker.sources.turn import Turn, turn_of
 
 DECLARED = {"mov", "matroska", "avi", "flv", "asf"}
@@ -24,6 +25,13 @@ MOST_HZ = 1000
 
 WIDEST = 8.0
 """A pixel so many times as wide as high (or as high as wide) is an error of the file: it is taken as square."""
+
+
+CONVERTED = (0, 1, 2, 4, 5, 6, 7, 9)
+"""Matrices of colours, by FFmpeg's numbers, that it makes RGB."""
+NO_YCBCR = (8, 14, 15, 16, 17)
+"""Those that it knows and cannot convert (YCgCo, ICtCp, IPT): read by another one they would show wrong colours."""
+UNSPECIFIED, BT2020, BT2020_CONSTANT = 2, 9, 10
 
 
 class ToRgb:
@@ -48,6 +56,8 @@ class ToRgb:
         if width * height > MOST_PIXELS:
             raise SourceError(f"{name_of(self._uri)} cannot be read; {too_large(width, height)}")
         scaling = None if self.pixel_aspect == 1.0 else "BICUBIC"
+        if picture.colorspace not in CONVERTED + NO_YCBCR:  # reserved numbers, which damage and some encoders leave
+            picture.colorspace = BT2020 if picture.colorspace == BT2020_CONSTANT else UNSPECIFIED
         try:
             image = self._reformatter.reformat(picture, width, height, "rgb24", interpolation=scaling).to_ndarray()
             return self.turn.upright(image)
@@ -65,18 +75,20 @@ def open_container(uri: str) -> av.container.InputContainer:
     except (av.error.InvalidDataError, EOFError) as error:
         raise SourceError(why_not_video(uri)) from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        if is_file(uri) and os.access(uri, os.R_OK):  # what FFmpeg calls memory or permission is damage too
+        if is_file(uri) and getattr(error, "errno", None) != errno.EACCES:  # whatever FFmpeg calls it, it is damage
             raise SourceError(f"{why_not_video(uri)} ({reason(error)})") from error
         raise SourceError(f"{name_of(uri)} cannot be opened: {reason(error)}") from error
 
 
 def medium_of(uri: str) -> Any:
-    """What PyAV is to open; raises SourceError where standard input is a terminal."""
+    """What PyAV is to open; raises SourceError where standard input is closed or a terminal."""
     if uri == "-":
+        if sys.stdin is None:
+            raise SourceError("standard input is closed; pipe a video into it, or name a file")
         if sys.stdin.isatty():
             raise SourceError("standard input is a terminal; pipe a video into it, or name a file")
         return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-    return uri if "://" in uri else f"file:{uri}"
+    return with_password(uri) if "://" in uri else f"file:{uri}"
 
 
 def why_not_video(uri: str) -> str:
@@ -100,8 +112,8 @@ def is_file(uri: str) -> bool:
 
 
 def name_of(uri: str) -> str:
-    """The source in words, without a password."""
-    return "standard input" if uri == "-" else without_password(uri)
+    """The source in words, as it may be shown."""
+    return "standard input" if uri == "-" else shown(uri)
 
 
 def video_stream(

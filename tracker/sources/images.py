@@ -128,7 +128,11 @@ class AnimationReader:
         self._pictures = self._read()
         first = next(self._pictures, None)
         if first is None:
-            raise SourceError(f"{uri} has no frame in that range; {self._broken or f'frames: {self._total}'}")
+            raise SourceError(
+                f"{uri} holds no picture that can be read; {self._broken}"
+                if self._broken
+                else f"{uri} has no frame in that range; frames: {self._total}"
+            )
         self._first = [first]
         self.info = SourceInfo(
             uri=uri,

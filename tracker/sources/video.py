@@ -10,6 +10,7 @@ import av
 import av.error
 from av.video.frame import PictureType
 
+from tracker.addresses import shown
 from tracker.config import SourceOptions
 from tracker.errors import SourceError
 from tracker.sources import is_before
@@ -193,7 +194,7 @@ class VideoReader:
                 "it anew with the index first: ffmpeg -i IN -c copy -movflags faststart OUT.mp4"
             )
         if not self._tally.received:
-            cause = self._tally.error or "it is empty or damaged"
+            cause = self._tally.error or "it is empty, damaged or encrypted"
             return f"{name} has a video stream, but no frame of it can be decoded; {cause}"
         until = "" if options.end is None else f" and before {options.end:g} s"
         length = f"; it lasts {duration:.2f} s" if duration else ""
@@ -202,7 +203,7 @@ class VideoReader:
     def _describe(self) -> SourceInfo:
         image, stream = self._first[0].image, self._stream
         return SourceInfo(
-            uri=self._uri,
+            uri=shown(self._uri),
             kind="video" if is_file(self._uri) else "stream",
             width=image.shape[1],
             height=image.shape[0],

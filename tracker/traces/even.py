@@ -31,12 +31,12 @@ def even(face: FaceTrace, names: tuple[str, ...], rate_hz: float | None = None) 
         typical = float(np.median(steps)) if len(steps) else 1.0
         evenly = not len(steps) or float(np.max(np.abs(steps - typical))) < 0.5 * typical
         rate_hz = 1.0 / (float(np.mean(steps)) if evenly and len(steps) else typical)
-    count = int(round((face.time[-1] - face.time[0]) * rate_hz)) + 1
+    count = round(float(face.time[-1] - face.time[0]) * rate_hz) + 1
     time = face.time[0] + np.arange(count) / rate_hz
     after = np.clip(np.searchsorted(face.time, time), 1, max(1, len(face.time) - 1))
     nearest = np.zeros(count, int)
     if len(face.time) > 1:
         nearest = np.where(time - face.time[after - 1] <= face.time[after] - time, after - 1, after)
-    near = np.abs(face.time[nearest] - time) <= 1.0 / rate_hz
+    near = np.abs(face.time[nearest] - time) <= 1.000001 / rate_hz
     values = {name: np.where(near, face[name][nearest], np.nan) for name in names}
     return EvenTrace(rate_hz, time, values, np.where(near, face.status[nearest], "no_face"))

@@ -1,5 +1,6 @@
 """Summaries as a table (CSV) and as a page to read (Markdown)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -10,11 +11,11 @@ from tracker.traces.summary import Summary, Value
 from tracker.types import QUADRANT_WORDS, QUADRANTS
 
 NOTE = """\
-Valence (V) and arousal (A) are those of the *expression that is seen*, from -1 to 1, not of what a person feels. The mean
-is of the smoothed values over the good frames; in brackets its 95 % interval, for how far it would move if the person went
-on like that, by a block bootstrap: it does not hold the model's own error. Spread is the standard deviation over the
-frames; N the effective samples, as many independent frames as would tell the mean as well (of V and A
-the fewer); below three there is no interval. *Fit* goes by rules of thumb. How to read and report all this: docs/reading.md.
+Valence (V) and arousal (A) are those of the *expression that is seen*, from -1 to 1, not of what a person feels. The
+mean is of the smoothed values over the good frames; in brackets its 95 % interval, for how far it would move if the
+person went on like that, by a block bootstrap: it does not hold the model's own error. Spread is the standard deviation
+over the frames; N the effective samples, as many independent frames as would tell the mean as well (of V and A the
+fewer); below three there is no interval. *Fit* goes by rules of thumb. How to read and report it: docs/reading.md.
 """
 
 
@@ -63,14 +64,17 @@ def _face(face_id: Value, summaries: Sequence[Summary]) -> list[str]:
         shares = ", ".join(f"{QUADRANT_WORDS[q]} {_percent(figures[f'share_{q}'])}" for q in QUADRANTS)
         extremes = "; ".join(
             f"{axis} from {_signed(figures[f'{axis}_min'])} at {figures[f'{axis}_min_time']:.2f} s to "
-            f"{_signed(figures[f'{axis}_max'])} at {figures[f'{axis}_max_time']:.2f} s, {figures[f'{axis}_peaks']} peaks"
+            f"{_signed(figures[f'{axis}_max'])} at {figures[f'{axis}_max_time']:.2f} s, "
+            f"peaks: {figures[f'{axis}_peaks']}"
             for axis in ("valence", "arousal")
         )
         lines += [f"Quadrants: {shares}. {extremes[0].upper()}{extremes[1:]}.", ""]
+    trials = Counter(each.part.condition for each in summaries if each.part.trial and each.part.window is None)
+    shown = [each for each in summaries if each.part.window or not each.part.trial or trials[each.part.condition] > 1]
     lines += [
         "| part | from, to (s) | frames | lost | low quality | mean V | spread | mean A | spread | N | fit |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
-        *map(_row, summaries),
+        *map(_row, shown),
         "",
     ]
     return lines
@@ -85,8 +89,9 @@ def _row(summary: Summary) -> str:
         interval = "" if low is None else f" ({_signed(low)} to {_signed(high)})"
         cells += [f"{_signed(figures[f'{axis}_mean'])}{interval}", "" if spread is None else f"{spread:.2f}"]
     counts = [each for axis in ("valence", "arousal") if isinstance(each := figures[f"{axis}_effective"], float)]
+    whole = not summary.part.condition and summary.part.window is None  # its reasons stand above the table
     seen = [reason for reason in summary.fit.reasons if not reason.startswith("short")]  # N says that
-    fit = f"{summary.fit.verdict}: {'; '.join(seen)}" if seen and summary.part.told != "all" else summary.fit.verdict
+    fit = f"{summary.fit.verdict}: {'; '.join(seen)}" if seen and not whole else summary.fit.verdict
     return f"| {' | '.join([*cells, f'{min(counts):.0f}' if counts else '', fit])} |"
 
 

@@ -61,6 +61,8 @@ class SequenceConfig:
             return cls(**facts)
         except FileNotFoundError as error:
             raise UsageError(f"no configuration {name!r}; expected sequences, or the path of a .json file") from error
+        except UsageError:
+            raise
         except (OSError, TypeError, ValueError) as error:
             raise UsageError(f"{path} is not a configuration of sequences: {error}") from error
 

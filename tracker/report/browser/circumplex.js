@@ -2,6 +2,7 @@
 import { byId, cleared, clock, element, faint, readable, rem, themed } from "./words.js";
 
 const CELLS = 44;
+const SHADES = 16;
 const TRAILS = [5, 15, 60, Infinity];
 
 export class Circumplex {
@@ -55,18 +56,32 @@ export class Circumplex {
     const x = (value) => centre + value * radius;
     const y = (value) => middle - value * radius;
     this.density ??= this.countCells();
+    const key = [width, height, devicePixelRatio, themed("heat"), themed("line")].join();
+    if (this.background?.density !== this.density || this.background.key !== key) {
+      this.background = { density: this.density, key, canvas: this.drawBackground(x, y, radius) };
+    }
+    context.drawImage(this.background.canvas, 0, 0, width, height);
+    const others = session.shownPeople.filter((person) => person !== session.selected);
+    for (const person of [...others, session.selected]) if (person && session.shown.has(person.id)) this.drawPerson(context, person, x, y, radius);
+  }
+
+  /** What stays while the session plays: the density, and the circle with its words. */
+  drawBackground(x, y, radius) {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [this.canvas.width, this.canvas.height];
+    const context = canvas.getContext("2d");
+    context.scale(devicePixelRatio, devicePixelRatio);
     const most = this.density.reduce((a, b) => Math.max(a, b), 0);
     const cell = (2 * radius) / CELLS;
     context.fillStyle = themed("heat");
     this.density.forEach((weight, place) => {
       if (!weight) return;
-      context.globalAlpha = 0.06 + 0.5 * Math.sqrt(weight / most);
-      context.fillRect(x(-1) + (place % CELLS) * cell, y(-1) - (Math.floor(place / CELLS) + 1) * cell, cell + 0.4, cell + 0.4);
+      context.globalAlpha = 0.04 + 0.52 * Math.sqrt(weight / most);
+      context.fillRect(x(-1) + (place % CELLS) * cell, y(-1) - (Math.floor(place / CELLS) + 1) * cell, cell, cell);
     });
     context.globalAlpha = 1;
     this.drawFrame(context, x, y, radius);
-    const others = session.shownPeople.filter((person) => person !== session.selected);
-    for (const person of [...others, session.selected]) if (person && session.shown.has(person.id)) this.drawPerson(context, person, x, y, radius);
+    return canvas;
   }
 
   drawFrame(context, x, y, radius) {
@@ -91,8 +106,8 @@ export class Circumplex {
       });
     }
     context.textAlign = "right";
-    context.textBaseline = "bottom";
-    context.fillText("valence", x(1) - 3, y(0) - 3);
+    context.textBaseline = "top";
+    context.fillText("valence", x(1) - 5, y(0) + 5);
     context.textAlign = "left";
     context.textBaseline = "top";
     context.fillText("arousal", x(0) + 5, y(1) + 3);
@@ -105,24 +120,26 @@ export class Circumplex {
     const colour = readable(person.base, themed("panel"));
     const from = session.now - Number(this.trail.value);
     const first = from > session.start ? session.firstFrom(from) : 0;
-    const points = Math.min(1500, session.frame - first + 1);
-    let before = null;
+    const points = Math.min(900, session.frame - first + 1);
+    const reach = Math.max(session.gap, (2 * (session.now - session.times[first])) / points);
     context.lineCap = "round";
     context.lineWidth = 2;
     context.strokeStyle = colour;
-    for (let point = 0; point < points; point++) {
-      const frame = first + Math.round((point / Math.max(1, points - 1)) * (session.frame - first));
-      const row = person.rows[frame];
-      const there = row >= 0 && !Number.isNaN(valence[row]);
-      const next = there ? [x(valence[row]), y(arousal[row]), session.times[frame]] : null;
-      if (before && next && next[2] - before[2] <= Math.max(session.gap, (2 * (session.now - session.times[first])) / points)) {
-        context.globalAlpha = 0.12 + 0.78 * (point / points);
-        context.beginPath();
-        context.moveTo(before[0], before[1]);
-        context.lineTo(next[0], next[1]);
-        context.stroke();
+    let before = null;
+    for (let shade = 0; shade < SHADES; shade++) {
+      context.globalAlpha = 0.15 + (0.75 * shade) / SHADES;
+      context.beginPath();
+      for (let point = Math.ceil((shade * points) / SHADES); point < ((shade + 1) * points) / SHADES; point++) {
+        const frame = first + Math.round((point / Math.max(1, points - 1)) * (session.frame - first));
+        const row = person.rows[frame];
+        const next = row >= 0 && !Number.isNaN(valence[row]) ? [x(valence[row]), y(arousal[row]), session.times[frame]] : null;
+        if (before && next && next[2] - before[2] <= reach) {
+          context.moveTo(before[0], before[1]);
+          context.lineTo(next[0], next[1]);
+        }
+        before = next;
       }
-      before = next;
+      context.stroke();
     }
     context.globalAlpha = 1;
     const row = person.rows[session.frame];

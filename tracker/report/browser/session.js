@@ -12,21 +12,19 @@ const DASHES = [[], [9, 4], [9, 3, 2, 3], [2, 3]];
 /** The name of stretches that figures leave out. */
 export const EXCLUDED = "excluded";
 
-const NEEDED = ["frame", "face_id", "timestamp", "status", "valence", "arousal"];
-const WELCOME = ["confidence", "valence_smooth", "arousal_smooth", "valence_sd", "arousal_sd", "FaceRectX", "FaceRectY",
+const NEEDED = ["frame", "face_id", "timestamp", "status", "valence_smooth", "arousal_smooth"];
+const WELCOME = ["confidence", "valence", "arousal", "valence_sd", "arousal_sd", "FaceRectX", "FaceRectY",
   "FaceRectWidth", "FaceRectHeight"];
 
 export class Session {
   /** @param facts what tracker/report/page.py says of the session */
   static async open(facts) {
     const session = new Session(facts);
-    const expressions = Object.keys(facts.names).filter((name) => name.startsWith("p_"));
+    const expressions = [...session.packed.keys()].filter((name) => name.startsWith("p_"));
     session.expressions = expressions.map((name) => name.slice(2));
-    const names = [...NEEDED, ...[...WELCOME, ...expressions].filter((name) => name in facts.names)];
-    await Promise.all(names.map((name) => session.column(facts.names[name])));
-    session.names = Object.fromEntries(names.map((name) => [name, session.columns.get(facts.names[name])]));
-    session.names.valence_smooth ??= session.names.valence;
-    session.names.arousal_smooth ??= session.names.arousal;
+    const names = [...NEEDED, ...[...WELCOME, ...expressions].filter((name) => session.packed.has(name))];
+    await Promise.all(names.map((name) => session.column(name)));
+    session.names = Object.fromEntries(names.map((name) => [name, session.columns.get(name)]));
     session.findFrames();
     if (session.packed.has("face_name")) session.readNames(await session.column("face_name"));
     session.restore();
@@ -76,8 +74,12 @@ export class Session {
     this.gap = Math.max(AWAY_S, AWAY_STEPS * this.step);
     this.weights = Float64Array.from(this.times, (time, index) =>
       Math.min((this.times[index + 1] ?? time + this.step) - time, this.gap));
+    /** How many gaps of the session itself lie before each frame. */
+    this.gaps = new Int32Array(this.times.length);
+    for (let i = 1; i < this.times.length; i++) this.gaps[i] = this.gaps[i - 1] + (this.times[i] - this.times[i - 1] > this.gap);
     this.ids = [...new Set(face_id)].filter(Number.isFinite).sort((a, b) => a - b);
     this.view = { from: this.start, to: this.end };
+    this.low = Uint8Array.from(this.names.status, (status) => (status === "low_quality" ? 1 : 0));
   }
 
   /** Faces as the reader knows them: one or more ids of the table under one name. */
@@ -112,8 +114,20 @@ export class Session {
     this.shown ??= new Set(longest.slice(0, SHOWN_AT_FIRST).map((person) => person.id));
     this.selected = this.people.find((person) => person.id === this.selected?.id) ?? longest[0] ?? null;
     this.raw ??= this.people.length === 1;
-    this.low = Uint8Array.from(this.names.status, (status) => (status === "low_quality" ? 1 : 0));
+    for (const person of this.people) person.lowStretches = this.stretchesOf(person);
     this.findExcluded();
+  }
+
+  /** First and last frames of the stretches in which a face is seen badly. */
+  stretchesOf({ rows }) {
+    const stretches = [];
+    for (let frame = 0; frame < rows.length; frame++) {
+      if (rows[frame] < 0 || !this.low[rows[frame]]) continue;
+      const latest = stretches.at(-1);
+      if (latest?.[1] === frame - 1 && this.gaps[frame] === this.gaps[frame - 1]) latest[1] = frame;
+      else stretches.push([frame, frame]);
+    }
+    return stretches;
   }
 
   get shownPeople() {

@@ -1,4 +1,5 @@
 /** Under the traces, on the same axis of time: when each face was seen and how well, and the expressions of one. */
+import { sums } from "./summits.js";
 import { byId, cleared, hatched, readable, rem, themed } from "./words.js";
 
 export class Strips {
@@ -7,6 +8,7 @@ export class Strips {
     this.timeline = timeline;
     this.presence = byId("presence");
     this.expressions = byId("expressions");
+    this.small = document.createElement("canvas");
     byId("expressions-box").hidden = !session.expressions.length;
     session.on("drawn selected", () => this.draw());
   }
@@ -43,21 +45,29 @@ export class Strips {
     session.shownPeople.forEach((person, place) => {
       const colour = readable(person.base, themed("panel"));
       const low = hatched(context, colour);
+      person.seen ??= sums(person.rows.length, (frame) => person.rows[frame] >= 0);
+      person.bad ??= sums(person.rows.length, (frame) => person.rows[frame] >= 0 && session.low[person.rows[frame]]);
       const top = place * lane + 2;
       context.fillStyle = themed("faint");
       context.fillText(person.name, left - 6, place * lane + lane / 2, left - 8);
+      let run = null;
+      const fill = () => {
+        if (!run) return;
+        context.fillStyle = run.bad ? low : colour;
+        context.fillRect(left + run.from, top + (lane - 4) * (1 - run.share), run.to - run.from + 1, (lane - 4) * run.share);
+      };
       this.eachPixel((pixel, first, last) => {
-        let [seen, bad] = [0, 0];
-        for (let frame = first; frame <= last; frame++) {
-          if (person.rows[frame] < 0) continue;
-          seen++;
-          bad += session.low[person.rows[frame]];
+        const seen = person.seen[last + 1] - person.seen[first];
+        const bad = 2 * (person.bad[last + 1] - person.bad[first]) > seen;
+        const share = seen / (last - first + 1);
+        if (run && run.to === pixel - 1 && run.bad === bad && run.share === share) {
+          run.to = pixel;
+          return;
         }
-        if (!seen) return;
-        context.fillStyle = bad * 2 > seen ? low : colour;
-        const full = (lane - 4) * (seen / (last - first + 1));
-        context.fillRect(left + pixel, top + lane - 4 - full, 1, full);
+        fill();
+        run = seen ? { from: pixel, to: pixel, bad, share } : null;
       });
+      fill();
     });
   }
 
@@ -74,22 +84,24 @@ export class Strips {
     context.fillStyle = themed("well");
     session.expressions.forEach((_, place) => context.fillRect(left, place * lane + 1, width, lane - 2));
     if (!rows) return;
-    context.fillStyle = themed("heat");
-    const columns = session.expressions.map((name) => session.names[`p_${name}`]);
+    const person = session.selected;
+    person.likely ??= session.expressions.map((name) => {
+      const column = session.names[`p_${name}`];
+      return sums(rows.length, (frame) => rows[frame] >= 0 && column[rows[frame]]);
+    });
+    person.seen ??= sums(rows.length, (frame) => rows[frame] >= 0);
+    const image = new ImageData(Math.max(1, Math.floor(width)), person.likely.length);
+    const [red, green, blue] = [1, 3, 5].map((start) => parseInt(themed("heat").slice(start, start + 2), 16));
     this.eachPixel((pixel, first, last) => {
-      columns.forEach((column, place) => {
-        let [sum, seen] = [0, 0];
-        for (let frame = first; frame <= last; frame++) {
-          const row = rows[frame];
-          if (row < 0 || Number.isNaN(column[row])) continue;
-          sum += column[row];
-          seen++;
-        }
-        if (!seen) return;
-        context.globalAlpha = Math.min(1, sum / seen);
-        context.fillRect(left + pixel, place * lane + 1, 1, lane - 2);
+      const seen = person.seen[last + 1] - person.seen[first];
+      if (!seen) return;
+      person.likely.forEach((running, place) => {
+        image.data.set([red, green, blue, (255 * (running[last + 1] - running[first])) / seen], 4 * (place * image.width + pixel));
       });
     });
-    context.globalAlpha = 1;
+    [this.small.width, this.small.height] = [image.width, image.height];
+    this.small.getContext("2d").putImageData(image, 0, 0);
+    context.imageSmoothingEnabled = false;
+    person.likely.forEach((_, place) => context.drawImage(this.small, 0, place, image.width, 1, left, place * lane + 1, image.width, lane - 2));
   }
 }

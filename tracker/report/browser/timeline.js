@@ -3,6 +3,7 @@
  * least and the greatest value, so that no peak is lost.
  */
 import { EXCLUDED } from "./session.js";
+import { byFrame, Summits } from "./summits.js";
 import { byId, cleared, clock, element, faint, hatched, notice, number, readable, rem, signed, themed } from "./words.js";
 
 const DIMENSIONS = [
@@ -10,7 +11,6 @@ const DIMENSIONS = [
   { name: "arousal", ends: ["active", "calm"] },
 ];
 const FEW_FRAMES = 60;
-const LINES = 4; // of each face: before smoothing, smoothed, and the two edges of the band
 
 export class Timeline {
   constructor(session, player) {
@@ -19,6 +19,7 @@ export class Timeline {
     this.boxes = DIMENSIONS.map(({ name }) => byId(`${name}-chart`));
     this.overview = byId("overview");
     this.playhead = byId("playhead");
+    this.overviewHead = byId("overview-head");
     this.build();
     session.on("people theme", () => this.build());
     session.on("view", () => this.redraw());
@@ -47,6 +48,7 @@ export class Timeline {
     const font = `${rem(0.75)}px system-ui, sans-serif`;
     const series = [{}];
     const bands = [];
+    // four lines a face: before smoothing, smoothed, and the two edges of the band
     for (const person of session.shownPeople) {
       const colour = readable(person.base, background);
       const points = { show: () => this.framesInView() <= FEW_FRAMES, size: 5, fill: colour, stroke: colour };
@@ -69,7 +71,7 @@ export class Timeline {
       scales: { x: { time: false, range: () => [session.view.from, session.view.to] }, y: { range: () => [-1.05, 1.05] } },
       axes: [
         { ...axis, size: last ? rem(1.7) : 0, space: rem(5), values: (_, ticks) => (last ? this.timeLabels(ticks) : ticks.map(() => "")) },
-        { ...axis, size: rem(3.2), splits: () => [-1, -0.5, 0, 0.5, 1], values: (_, ticks) => ticks.map((tick) => number(tick, 1)) },
+        { ...axis, size: rem(4.6), splits: () => [-1, -0.5, 0, 0.5, 1], values: (_, ticks) => ticks.map((tick) => number(tick, 1)) },
       ],
       series,
       bands,
@@ -105,7 +107,6 @@ export class Timeline {
           chart.setData(data, false);
           chart.setScale("x", { min: from, max: to });
         });
-        chart.redraw(false, true);
       });
       this.movePlayhead();
       this.drawOverview();
@@ -113,61 +114,82 @@ export class Timeline {
     });
   }
 
-  /** The frames in view as stretches [first, last] that share a place; null where the session itself has a gap. */
+  /**
+   * The frames in view as [level, place] of Summits: single frames, or where they crowd, two to four pixels each; null where the session itself has a gap. They
+   * lie at the same frames wherever one looks, so that nothing flickers while the view moves.
+   */
   stretches(from, to) {
-    const { times, gap } = this.session;
-    const first = Math.max(0, this.session.firstFrom(from) - 1);
-    const last = Math.min(times.length - 1, this.session.firstFrom(to));
-    const length = Math.max(1, Math.floor((last - first + 1) / Math.max(100, this.plot.width)));
+    const { session } = this;
+    const first = Math.max(0, session.firstFrom(from) - 1);
+    const last = Math.min(session.times.length - 1, session.firstFrom(to));
+    const crowding = (last - first + 1) / Math.max(100, this.plot.width);
+    const level = crowding > 1 ? Math.floor(Math.log2(crowding)) + 2 : 0;
     const stretches = [];
-    for (let begin = first; begin <= last; ) {
-      let end = begin;
-      while (end < last && end - begin + 1 < length && times[end + 1] - times[end] <= gap) end++;
-      stretches.push([begin, end]);
-      if (end < last && times[end + 1] - times[end] > gap) stretches.push(null);
-      begin = end + 1;
-    }
+    const add = (level, place) => {
+      const [begin, end] = this.ends(level, place);
+      if (session.gaps[end] > session.gaps[begin]) {
+        add(level - 1, 2 * place);
+        add(level - 1, 2 * place + 1);
+        return;
+      }
+      if (stretches.length && session.gaps[begin] > session.gaps[begin - 1]) stretches.push(null);
+      stretches.push([level, place]);
+    };
+    for (let place = first >> level; place <= last >> level; place++) add(level, place);
     return stretches;
+  }
+
+  /** First and last frame of a stretch. */
+  ends(level, place) {
+    return [place * 2 ** level, Math.min((place + 1) * 2 ** level, this.session.times.length) - 1];
   }
 
   data(stretches, dimension) {
     const { session } = this;
-    const people = session.shownPeople;
-    const values = session.names[dimension];
-    const smooth = session.names[`${dimension}_smooth`];
-    const deviation = session.band ? session.names[`${dimension}_sd`] : null;
-    const columns = Array.from({ length: 1 + LINES * people.length }, () => []);
-    const time = columns[0];
-    for (const [place, stretch] of stretches.entries()) {
+    const lines = session.shownPeople.flatMap((person) => {
+      const { raw, smooth, lower, upper } = this.summits(person, dimension);
+      const band = session.band && lower;
+      return [[session.raw && raw, "low", "high"], [smooth, "low", "high"], [band && lower, "low", "low"], [band && upper, "high", "high"]];
+    });
+    const time = [];
+    const columns = lines.map(() => []);
+    stretches.forEach((stretch, number) => {
       if (!stretch) {
-        time.push((session.times[stretches[place - 1][1]] + session.times[stretches[place + 1][0]]) / 2);
-        for (let c = 1; c < columns.length; c++) columns[c].push(null);
-        continue;
+        const [before, after] = [this.ends(...stretches[number - 1])[1], this.ends(...stretches[number + 1])[0]];
+        time.push((session.times[before] + session.times[after]) / 2);
+        for (const column of columns) column.push(null);
+        return;
       }
-      const [begin, end] = stretch;
-      const twice = end > begin;
+      const [level, place] = stretch;
+      const [begin, end] = this.ends(level, place);
       time.push(session.times[begin]);
-      if (twice) time.push(session.times[end]);
-      people.forEach(({ rows }, number) => {
-        const at = 1 + LINES * number;
-        extremes(columns[at], session.raw ? values : null, rows, begin, end, twice);
-        extremes(columns[at + 1], smooth, rows, begin, end, twice);
-        let [low, high] = [Infinity, -Infinity];
-        if (deviation) {
-          for (let frame = begin; frame <= end; frame++) {
-            const row = rows[frame];
-            if (row < 0 || !(deviation[row] >= 0)) continue;
-            low = Math.min(low, smooth[row] - deviation[row]);
-            high = Math.max(high, smooth[row] + deviation[row]);
-          }
-        }
-        for (let again = 0; again <= Number(twice); again++) {
-          columns[at + 2].push(low < Infinity ? low : null);
-          columns[at + 3].push(low < Infinity ? high : null);
-        }
+      if (end > begin) time.push(session.times[end]);
+      lines.forEach(([summits, first, second], line) => {
+        const values = summits && summits.levels[level];
+        let [one, other] = values ? [values[first][place], values[second][place]] : [NaN, NaN];
+        if (values && first !== second && summits.levels[0].low[begin] > summits.levels[0].low[end]) [one, other] = [other, one];
+        columns[line].push(Number.isNaN(one) ? null : one);
+        if (end > begin) columns[line].push(Number.isNaN(other) ? null : other);
       });
+    });
+    return [time, ...columns];
+  }
+
+  /** What is drawn of a face in one dimension, made when it is first seen. */
+  summits(person, dimension) {
+    const made = (person.summits ??= {});
+    if (!made[dimension]) {
+      const { names } = this.session;
+      const [values, smooth, deviation] = [names[dimension], names[`${dimension}_smooth`], names[`${dimension}_sd`]];
+      const of = (value) => new Summits(byFrame(person.rows, value));
+      made[dimension] = {
+        raw: values && of((row) => values[row]),
+        smooth: of((row) => smooth[row]),
+        lower: deviation && of((row) => smooth[row] - deviation[row]),
+        upper: deviation && of((row) => smooth[row] + deviation[row]),
+      };
     }
-    return columns;
+    return made[dimension];
   }
 
   /** Behind the lines: what is left out, and where the chosen face was seen badly. */
@@ -184,15 +206,10 @@ export class Timeline {
     ctx.save();
     if (session.selected) {
       const hatching = hatched(ctx, themed("low"), devicePixelRatio);
-      const { rows } = session.selected;
-      const first = Math.max(0, session.firstFrom(session.view.from) - 1);
-      const last = Math.min(rows.length - 1, session.firstFrom(session.view.to));
-      for (let frame = first, begin = -1; frame <= last + 1; frame++) {
-        const low = frame <= last && rows[frame] >= 0 && session.low[rows[frame]];
-        if (low && begin < 0) begin = frame;
-        if (low || begin < 0) continue;
-        fill(session.times[begin], session.times[frame - 1] + session.weights[frame - 1], hatching);
-        begin = -1;
+      for (const [begin, end] of session.selected.lowStretches) {
+        if (session.times[end] >= session.view.from && session.times[begin] <= session.view.to) {
+          fill(session.times[begin], session.times[end] + session.weights[end], hatching);
+        }
       }
     }
     for (const event of [...session.edits.events, ...(this.pending ? [this.pending] : [])]) {
@@ -215,7 +232,9 @@ export class Timeline {
     ctx.fillText(upper, bbox.left + bbox.width - 6, bbox.top + 3);
     ctx.textBaseline = "bottom";
     ctx.fillText(lower, bbox.left + bbox.width - 6, bbox.top + bbox.height - 3);
-    ctx.strokeStyle = themed("ink");
+    ctx.textAlign = "left";
+    ctx.textBaseline = "top";
+    ctx.strokeStyle = ctx.fillStyle = themed("ink");
     ctx.lineWidth = devicePixelRatio;
     ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
     for (const { time, name } of this.session.edits.events) {
@@ -225,6 +244,7 @@ export class Timeline {
       ctx.moveTo(x, bbox.top);
       ctx.lineTo(x, bbox.top + bbox.height);
       ctx.stroke();
+      if (chart === this.charts[0]) ctx.fillText(name, x + 4 * devicePixelRatio, bbox.top + 3);
     }
     ctx.restore();
   }
@@ -235,7 +255,8 @@ export class Timeline {
     const x = left + ((this.session.now - from) / (to - from)) * width;
     this.playhead.hidden = x < left - 1 || x > left + width + 1;
     this.playhead.style.transform = `translateX(${x}px)`;
-    this.drawOverview();
+    const share = (this.session.now - this.session.start) / (this.session.end - this.session.start);
+    this.overviewHead.style.transform = `translateX(${left + share * width}px)`;
   }
 
   tellCursor(chart) {
@@ -326,10 +347,11 @@ export class Timeline {
     const { left, width: across } = this.plot;
     const x = (time) => left + ((time - session.start) / (session.end - session.start)) * across;
     const key = JSON.stringify([width, height, themed("panel"), session.shownPeople.map((person) => person.ids)]);
-    if (this.background?.key !== key) this.background = { key, lines: this.overviewLines(height) };
-    for (const { colour, pixels } of this.background.lines) {
-      context.fillStyle = colour;
-      pixels.forEach(([low, high], pixel) => high >= low && context.fillRect(left + pixel, low, 1, Math.max(1.2, high - low)));
+    if (this.background?.key !== key) this.background = { key, lines: this.overviewLines(left, across, height) };
+    context.lineWidth = 1.2;
+    for (const { colour, path } of this.background.lines) {
+      context.strokeStyle = colour;
+      context.stroke(path);
     }
     context.fillStyle = themed("excluded");
     for (const { time, end, name } of session.edits.events) if (name === EXCLUDED) context.fillRect(x(time), 0, x(end) - x(time), height);
@@ -340,26 +362,29 @@ export class Timeline {
     context.strokeStyle = themed("accent");
     context.lineWidth = 1.5;
     context.strokeRect(begin + 0.75, 0.75, Math.max(3, end - begin - 1.5), height - 1.5);
-    context.fillStyle = themed("ink");
-    context.fillRect(x(session.now) - 0.75, 0, 1.5, height);
   }
 
-  overviewLines(height) {
+  overviewLines(left, width, height) {
     const { session } = this;
-    const across = Math.max(1, Math.floor(this.plot.width));
-    const smooth = session.names.valence_smooth;
-    const y = (value) => (1 - (value + 1) / 2) * (height - 6) + 3;
+    const stretches = this.stretches(session.start, session.end);
+    const x = (frame) => left + ((session.times[frame] - session.start) / (session.end - session.start)) * width;
+    const y = (value) => (1 - value) * (height / 2 - 3) + 3;
     return session.shownPeople.map((person) => {
-      const pixels = Array.from({ length: across }, () => [Infinity, -Infinity]);
-      session.times.forEach((time, frame) => {
-        const row = person.rows[frame];
-        if (row < 0) return;
-        const pixel = pixels[Math.min(across - 1, Math.floor(((time - session.start) / (session.end - session.start)) * across))];
-        const at = y(smooth[row]);
-        pixel[0] = Math.min(pixel[0], at);
-        pixel[1] = Math.max(pixel[1], at);
-      });
-      return { colour: readable(person.base, themed("panel")), pixels };
+      const path = new Path2D();
+      let drawing = false;
+      for (const stretch of stretches) {
+        const values = stretch && this.summits(person, "valence").smooth.levels[stretch[0]];
+        const low = values ? values.low[stretch[1]] : NaN;
+        if (Number.isNaN(low)) {
+          drawing = false;
+          continue;
+        }
+        const at = x(this.ends(...stretch)[0]);
+        path[drawing ? "lineTo" : "moveTo"](at, y(low));
+        path.lineTo(at, y(values.high[stretch[1]]) - 0.5);
+        drawing = true;
+      }
+      return { colour: readable(person.base, themed("panel")), path };
     });
   }
 
@@ -383,20 +408,4 @@ export class Timeline {
     });
     for (const end of ["pointerup", "pointercancel"]) this.overview.addEventListener(end, () => (held = null));
   }
-}
-
-/** Add the least and the greatest value of a stretch, in the order in which they come; null where there is none. */
-function extremes(line, column, rows, begin, end, twice) {
-  let [low, high] = [-1, -1];
-  if (column) {
-    for (let frame = begin; frame <= end; frame++) {
-      const row = rows[frame];
-      if (row < 0 || Number.isNaN(column[row])) continue;
-      if (low < 0 || column[row] < column[rows[low]]) low = frame;
-      if (high < 0 || column[row] > column[rows[high]]) high = frame;
-    }
-  }
-  const at = (frame) => (frame < 0 ? null : column[rows[frame]]);
-  line.push(at(Math.min(low, high)));
-  if (twice) line.push(at(Math.max(low, high)));
 }

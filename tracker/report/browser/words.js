@@ -83,8 +83,16 @@ export function cleared(canvas) {
   return { context, width, height };
 }
 
+const hatchings = new Map();
+
 /** Diagonal strokes as a fill, in CSS pixels scaled by so much. */
 export function hatched(context, colour, scale = 1) {
+  const key = `${colour} ${scale}`;
+  if (!hatchings.has(key)) hatchings.set(key, hatching(colour, scale));
+  return context.createPattern(hatchings.get(key), "repeat");
+}
+
+function hatching(colour, scale) {
   const tile = document.createElement("canvas");
   tile.width = tile.height = Math.round(6 * scale);
   const pen = tile.getContext("2d");
@@ -96,7 +104,7 @@ export function hatched(context, colour, scale = 1) {
     pen.lineTo((shift + 1) * tile.width, 0);
   }
   pen.stroke();
-  return context.createPattern(tile, "repeat");
+  return tile;
 }
 
 /** Offer text as a file to keep; nothing leaves the computer. */
