@@ -114,7 +114,7 @@ def test_values_beyond_the_range_are_clipped(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(("limit", "status"), [(40.0, "ok"), (90.0, "low_quality")])
 def test_confidence_is_score_times_quality(limit: float, status: str) -> None:
-    drawn = {"max_upside_down": 9.0, "max_eyes_hidden": 9.0, "max_mouth_hidden": 9.0}
+    drawn = {"max_blocks": 99.0, "max_upside_down": 9.0, "max_eyes_hidden": 9.0, "max_mouth_hidden": 9.0}
     config = replace(CONFIG, quality=QualityLimits(min_size_px=limit, **drawn))
     (tracked,) = run(engine_for(config=config), still_life([0.0]))
     (face,), (sample,) = tracked.faces, tracked.samples
@@ -140,7 +140,8 @@ def test_smoothing_follows_the_configuration() -> None:
 def test_a_face_that_was_away_too_long_is_a_new_face(gap: float, kept: bool) -> None:
     times = [0.04 * i for i in range(10)] + [0.36 + gap]
     frames = still_life(times)
-    tracked = run(engine_for("attention"), [*frames[:10], scene(50, 0.36 + gap / 2, []), replace(frames[10], index=11)])
+    engine = engine_for("attention", replace(CONFIG, remember_s=0.0))
+    tracked = run(engine, [*frames[:10], scene(50, 0.36 + gap / 2, []), replace(frames[10], index=11)])
     before, after = tracked[9].samples[0], tracked[11].samples[0]
     assert tracked[10].samples == ()
     assert after.track_id == (before.track_id if kept else before.track_id + 1)
