@@ -154,9 +154,9 @@ def _away(before: Place, after: Place, seconds: float) -> Path2D:
 
 def render(scene: Scene, cast: Sequence[Person]) -> Iterator[tuple[Frame, list[Place | None]]]:
     """The frames of a scene, and where each person is seen in each."""
-    mask = np.zeros((PATCH_PX, PATCH_PX), np.float32)
+    mask: np.ndarray = np.zeros((PATCH_PX, PATCH_PX), np.float32)
     middle = PATCH_PX // 2
-    cv2.ellipse(mask, (middle, middle), (int(0.36 * PATCH_PX), int(0.46 * PATCH_PX)), 0, 0, 360, 1.0, -1)
+    cv2.ellipse(mask, (middle, middle), (int(0.36 * PATCH_PX), int(0.46 * PATCH_PX)), 0, 0, 360, (1.0,), -1)
     mask = cv2.GaussianBlur(mask, (0, 0), 3)[..., None]
     for index in range(round(scene.seconds * RATE_HZ)):
         time = index / RATE_HZ

@@ -62,7 +62,7 @@ def _examples(
             spoiled = _spoiled(crop, kind, margin, rng)
             side = spoiled.shape[0] - 2 * margin
             angle, scale = rng.normal(0, 5), np.exp(rng.normal(0, 0.05))
-            matrix = cv2.getRotationMatrix2D((spoiled.shape[0] / 2,) * 2, angle, scale * SIDE / side)
+            matrix: np.ndarray = cv2.getRotationMatrix2D((spoiled.shape[0] / 2,) * 2, angle, scale * SIDE / side)
             matrix[:, 2] += (SIDE - spoiled.shape[0]) / 2 + rng.normal(0, 0.6, 2)
             blurred = cv2.GaussianBlur(spoiled, (0, 0), side / SIDE / 2)
             small = cv2.warpAffine(blurred, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
@@ -85,10 +85,10 @@ def _spoiled(crop: np.ndarray, kind: int, margin: int, rng: np.random.Generator)
         lens = int(side * rng.uniform(0.12, 0.2)), int(side * rng.uniform(0.09, 0.17))
         for eye in (0.32, 0.68):
             place = int(margin + side * eye), int(margin + side * (0.38 + rng.normal(0, 0.02)))
-            cv2.ellipse(shape, place, lens, 0, 0, 360, 255, -1)
-        cv2.line(shape, (int(x - side * 0.1), int(y)), (int(x + side * 0.1), int(y)), 255, 3)
+            cv2.ellipse(shape, place, lens, 0, 0, 360, (255,), -1)
+        cv2.line(shape, (int(x - side * 0.1), int(y)), (int(x + side * 0.1), int(y)), (255,), 3)
     else:
-        cv2.ellipse(shape, (int(x), int(y)), size, rng.normal(0, 15), 0, 360, 255, -1)
+        cv2.ellipse(shape, (int(x), int(y)), size, rng.normal(0, 15), 0, 360, (255,), -1)
     skin = float(np.median(crop[margin:-margin, margin:-margin]))
     level = skin * (rng.uniform(0.7, 1.2) if kind == 2 and rng.random() < 0.7 else rng.uniform(0.05, 0.5))
     cover = level + cv2.GaussianBlur(rng.normal(0, 40, crop.shape).astype(np.float32), (0, 0), rng.uniform(3, 12))
