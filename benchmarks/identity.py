@@ -127,7 +127,7 @@ def scenes() -> dict[str, Scene]:
         found[f"away {away:g} s, another place"] = Scene([_away(left, middle, away), lambda t: right], 2.0 + away)
     columns = [(80.0, 70.0), (240.0, 70.0), (400.0, 70.0), (80.0, 200.0), (240.0, 200.0), (400.0, 200.0)]
     found["six, who change places at a cut"] = Scene(
-        [lambda t, i=i: columns[i if t < 1.0 else (i + 2) % 6] for i in range(6)],
+        [lambda t, i=i: columns[i if t < 1.0 else (i + 2) % 6] for i in range(6)],  # type: ignore[misc]
         2.0,
         1.0,
         (1, 2),  # type: ignore[misc]

@@ -62,10 +62,10 @@ def _examples(
             spoiled = _spoiled(crop, kind, margin, rng)
             side = spoiled.shape[0] - 2 * margin
             angle, scale = rng.normal(0, 5), np.exp(rng.normal(0, 0.05))
-            matrix: np.ndarray = cv2.getRotationMatrix2D((spoiled.shape[0] / 2,) * 2, angle, scale * SIDE / side)
-            matrix[:, 2] += (SIDE - spoiled.shape[0]) / 2 + rng.normal(0, 0.6, 2)
+            placing: np.ndarray = cv2.getRotationMatrix2D((spoiled.shape[0] / 2,) * 2, angle, scale * SIDE / side)
+            placing[:, 2] += (SIDE - spoiled.shape[0]) / 2 + rng.normal(0, 0.6, 2)
             blurred = cv2.GaussianBlur(spoiled, (0, 0), side / SIDE / 2)
-            small = cv2.warpAffine(blurred, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+            small = cv2.warpAffine(blurred, placing, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
             x.append(features(small))
             y.append([float(kind == k) for k in range(len(KINDS))])
     landmarker.close()
