@@ -92,7 +92,8 @@ RULES = [
     ),
     Rule(
         r"tracker\.report(\..+)?",
-        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.files|tracker\.traces\.(reading|events)",
+        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.files"
+        r"|tracker\.traces\.(reading|events)",
         ("PIL",),
     ),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),

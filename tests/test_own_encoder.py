@@ -15,7 +15,7 @@ from own_encoders import CARD, CLASSES, write_own
 from scenes import WrittenFaces, two_walkers
 from sequence_sets import columns_of, write_model, write_set, write_split_set
 
-from nets.card import CheckpointFault, read_card
+from nets.card import WEIGHTS, CheckpointFault, read_card
 from nets.checkpoint import load
 from nets.expressions import EXPRESSIONS
 from nets.onnx.encoder import encoder_file
@@ -467,3 +467,12 @@ def test_a_network_that_mixes_its_faces_is_refused(tmp_path: Path) -> None:
     path.write_bytes(graph.file({"faces": (np.float32, ("B", 3, 32, 32))}, {mean: (1, 3)}))
     with pytest.raises(CheckpointFault, match=r"has the shape \(1, 3\) for 2 faces; expected a row a face"):
         load(path)
+
+
+def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
+    path = write_own(tmp_path)
+    path.write_bytes((WEIGHTS / "anclaf-compact.float.onnx").read_bytes())
+    with pytest.raises(
+        CheckpointFault, match=r"its weights stand in another file \(external data\); expected one file"
+    ):
+        load_runtime(path)

@@ -35,7 +35,6 @@ EXTRAS = {
     ),
     "parquet": (("pyarrow",), "--parquet"),
     "heif": (("pillow_heif",), "HEIC and HEIF pictures"),
-    "mediapipe": (("mediapipe",), "the face finder mediapipe"),
     "edf": (("edfio",), "export-trace to EDF+"),
     "lsl": (("pylsl",), "live --lsl"),
     "synthetic": (("anny", "pyvista"), "synth"),

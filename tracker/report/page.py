@@ -20,7 +20,7 @@ from tracker.report.packing import pack_column
 from tracker.report.thumbnails import thumbnails_of
 from tracker.sinks.files import PartFile
 from tracker.traces.events import events_of
-from tracker.traces.reading import Trace, find_traces, read_trace
+from tracker.traces.reading import Trace, find_traces, read_film
 from tracker.types import QUADRANT_WORDS, QUADRANTS
 
 PARTS = Path(__file__).parent / "browser"
@@ -65,7 +65,7 @@ def write_report(table: Path, config: ReportConfig, file: Path | None = None) ->
         raise UsageError(f"{file} exists; --overwrite replaces it, -o writes to another file")
     if table.is_dir():
         raise UsageError(f"{table} is a folder; expected one trace, such as {table}/clip.csv")
-    trace = read_trace(*find_traces([table]))
+    trace = read_film(*find_traces([table]))
     for name in ("frame", "timestamp"):
         if (empty := np.isnan(trace.columns[name])).any():
             raise DataError(f"{table}: {name} is empty in row {empty.argmax() + 1}; expected a number in every row")
@@ -177,9 +177,7 @@ def _session(trace: Trace, video: Path | None, file: Path, config: ReportConfig)
         "made": {name: trace.sheet[name] for name in FACTS if trace.sheet.get(name) is not None}
         | {
             "source": {name: source.get(name) for name in ("kind", "codec", "width", "height", "rate_hz", "duration")},
-            "warnings": [
-                str(each).replace(str(source.get("path")), _title(trace)) for each in trace.sheet.get("warnings", ())
-            ],
+            "warnings": [_without_folders(str(each), trace) for each in trace.sheet.get("warnings", ())],
             "decoded": trace.sheet.get("decoded"),
             "complete": trace.sheet.get("complete"),
         },
@@ -187,6 +185,15 @@ def _session(trace: Trace, video: Path | None, file: Path, config: ReportConfig)
         "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in FACE_COLOURS],
         "quadrants": {name: QUADRANT_WORDS[name] for name in QUADRANTS},
     }
+
+
+def _without_folders(text: str, trace: Trace) -> str:
+    """A text in which the source has its name alone."""
+    source = trace.sheet.get("source", {})
+    paths = {str(source[name]) for name in ("path", "uri") if source.get(name)}
+    for path in sorted(paths | {str(Path(path).expanduser()) for path in paths}, key=len, reverse=True):
+        text = text.replace(path, _title(trace))
+    return text
 
 
 def _how_shown(trace: Trace, video: Path | None, file: Path, config: ReportConfig) -> dict[str, Any] | None:

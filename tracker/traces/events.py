@@ -106,7 +106,7 @@ def read_events(table: Path, name: str = "") -> list[TimedEvent]:
     return sorted(events, key=lambda event: event.start)
 
 
-def without(face: FaceTrace, events: Iterable[Happening]) -> FaceTrace:
+def without(face: FaceTrace, events: Iterable[TimedEvent]) -> FaceTrace:
     """The frames of a face outside the stretches that are called EXCLUDED."""
     spans = [(each.start, each.end) for each in events if each.condition == EXCLUDED and each.end is not None]
     return face.of_frames(~Part("", None, None, tuple(spans)).holds(face.time)) if spans else face
