@@ -28,7 +28,7 @@ WITHOUT_TORCH = (
 )
 """What the tracker needs of nets, and what that needs."""
 DRAWING = r"tracker\.drawing(\..+)?"
-DESK = r"tracker\.(faults|interrupt|outputs|sheets|neutral|recording|batch|workers)"
+DESK = r"tracker\.(faults|interrupt|manifest|outputs|sheets|neutral|recording|batch|workers)"
 """What stands between the command line and the engine: one call of `affect track`, its files and its progress."""
 
 
