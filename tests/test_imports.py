@@ -94,6 +94,8 @@ RULES = [
         rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.(files|records)",
         ("PIL",),
     ),
+    Rule(r"tracker\.status", rf"{FOUNDATION}|tracker\.(leases|manifest|outputs)"),
+    Rule(r"tracker\.merging", rf"{FOUNDATION}|{SINKS}|{SOURCES}|tracker\.(manifest|outputs)", ("pyarrow",)),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),
     Rule(
         r"tracker\.live(\..+)?",
