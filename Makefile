@@ -1,6 +1,6 @@
 # make demo and make test are all that a fresh clone needs; make help lists the rest.
 
-PYTHONS := $(or $(PYTHON),python3.12 python3.11 python3.10 python3 python)
+PYTHONS := $(or $(PYTHON),python3.12 python3.13 python3.14 python3.11 python3.10 python3 python)
 VENV    ?= .venv
 # Training and the tests need PyTorch. On Linux, PyPI's brings CUDA (several GB). For the small CPU build:
 #   make test TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
@@ -10,7 +10,7 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 DEVELOP := $(VENV)/.develop
 PIP   := $(BIN)/python -m pip --disable-pip-version-check -qq
-FITS  := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+FITS  := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))
 SAMPLE := tests/assets/sample.mp4
 
 .DEFAULT_GOAL := help
@@ -18,7 +18,7 @@ SAMPLE := tests/assets/sample.mp4
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
-	@echo "PYTHON=... chooses the Python (3.10 to 3.12), VENV=... the environment, TORCH=... what pip installs as PyTorch"
+	@echo "PYTHON=... chooses the Python (3.10 to 3.14), VENV=... the environment, TORCH=... what pip installs as PyTorch"
 
 venv: $(DEVELOP) ## make the virtual environment with everything in it
 
@@ -52,7 +52,7 @@ $(BIN)/pip:
 			exec $$python -m venv $(VENV); \
 		fi; \
 	done; \
-	echo "No Python 3.10 to 3.12 with venv here (tried: $(PYTHONS)). Install one (Debian, Ubuntu:" \
+	echo "No Python 3.10 to 3.14 with venv here (tried: $(PYTHONS)). Install one (Debian, Ubuntu:" \
 		"apt-get install python3.11 python3.11-venv; or pyenv), or name it: make PYTHON=/path/to/python3.11" >&2; \
 	exit 1
 

@@ -15,7 +15,7 @@ setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10",
+    python_requires=">=3.10,<3.15",
     packages=find_packages(include=["affect*", "tracker*", "nets*", "train*", "benchmarks*"]),
     package_data={
         "nets": ["weights/*.safetensors", "weights/*.json", "weights/*.onnx"],
@@ -50,6 +50,8 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.5",
             "psutil>=5.9",
+            "playwright>=1.45",
+            "axe-playwright-python>=0.1.4",
             "ruff==0.17.*",
             "mypy>=1.13",
             "pandas>=2.1,<3",

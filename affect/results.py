@@ -43,7 +43,8 @@ class Picture:
         self.png = png
 
     def save(self, path: str | Path) -> Path:
-        """Write it, replacing what is there."""
+        """Write it, replacing what is there, into a folder that is made where it is missing; returns the path."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(self.png)
         return Path(path)
 

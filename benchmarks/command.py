@@ -117,6 +117,21 @@ def bench_landmarks(sources: tuple[str, ...], model: str, repeat: int, file: Pat
     tell(lambda: measure(sources or (BenchConfig().source,), model, repeat), file)
 
 
+@bench.command("identity")
+@click.option("--media", type=Path, multiple=True, metavar="CLIP", help="A video of one person, again for each.")
+@click.option("--persons", type=Path, multiple=True, metavar="FOLDER", help="Pictures of one person, again for each.")
+@click.option("--groups", default=3, show_default=True, metavar="N", help="Of persons, for each scene.")
+@setting(BenchConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a file.")
+@JSON
+def bench_identity(
+    media: tuple[Path, ...], persons: tuple[Path, ...], groups: int, model: str, file: Path | None
+) -> None:
+    """Ids over cuts, crossings and absences in made scenes: by place alone, and as the tracker gives them."""
+    from benchmarks.identity import measure
+
+    tell(lambda: measure(media, persons, groups, model), file)
+
+
 @bench.command("training")
 @click.option("--config", default="compact", show_default=True, help="A name of train/configs/ with a stage two.")
 @click.option("--seconds", default=10.0, show_default=True, help="Of each rate.")

@@ -10,12 +10,13 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "tests" / "assets" / "sample.mp4"
 """The clip that the figures of the README are measured on."""
-PACKAGES = ("numpy", "torch", "onnxruntime", "mediapipe", "av", "opencv-python", "numba")
+PACKAGES = ("numpy", "torch", "onnxruntime", "mediapipe", "av", "opencv-python", "opencv-contrib-python", "numba")
+"""Of those that are installed the version is told."""
 
 
 def machine() -> dict[str, Any]:
     """The processor's name, the cores this process may use, the system, the versions and the commit."""
-    versions = {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+    versions = {"python": platform.python_version(), **{name: found for name in PACKAGES if (found := _version(name))}}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"cpu": _cpu(), "cores": cores, "system": platform.platform(), "versions": versions, "commit": _commit()}
 
@@ -39,11 +40,11 @@ def _cpu() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _version(package: str) -> str:
+def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "absent"
+        return None
 
 
 def _commit() -> str:

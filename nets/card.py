@@ -19,6 +19,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load as load_arrays
 
+from nets.bounds import LARGEST_PX, check_name, check_points, check_text
 from nets.files import write_whole
 from nets.onnx import own
 from nets.onnx.session import OnnxFault
@@ -30,6 +31,8 @@ SCHEMA = 1
 SUFFIXES = (".safetensors", own.SUFFIX)
 ENCODERS = {"int8": ".int8.onnx", "onnx": ".float.onnx"}
 """Endings of an exported encoder's files by what runs them, the fastest first."""
+LONGEST_WINDOW = 1024
+"""Frames of a card's window."""
 BASE = "base"
 """In a file's metadata: the JSON of a Base."""
 
@@ -147,13 +150,21 @@ def base_of(path: Path) -> Base | None:
     try:
         with safe_open(path, "np") as file:
             told = json.loads((file.metadata() or {}).get(BASE, "null"))
-        return Base(str(told["name"]), str(told["sha256"])) if told else None
+        if not told:
+            return None
+        check_name(told["name"], "the name of its base")
+        return Base(told["name"], str(told["sha256"]))
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointFault(f"{path} is not a checkpoint: {first_line(error)}") from error
 
 
+def base_path(path: Path, base: Base) -> Path:
+    """Where the base of the checkpoint at path has to lie: beside it."""
+    return path.parent / f"{base.name}.safetensors"
+
+
 def _arrays_of_base(path: Path, base: Base) -> dict[str, np.ndarray]:
-    beside = path.parent / f"{base.name}.safetensors"
+    beside = base_path(path, base)
     if not beside.is_file():
         raise CheckpointFault(f"{path} has only the weights that {base.name} has not; expected {beside.name} beside it")
     digest = read_card(beside).sha256
@@ -191,13 +202,33 @@ def read_card(path: Path | str) -> ModelCard:
         values = {"quantised": {}, "artefact": {}, "schema": SCHEMA, **json.loads(beside.read_text(encoding="utf-8"))}
         schema = int(values["schema"])
         card = ModelCard(**{f.name: values[f.name] for f in fields(ModelCard)})
+        _check_card(card)
     except FileNotFoundError as error:
         raise CheckpointFault(f"{path} has no model card; expected {beside.name} beside it") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointFault(f"{beside} is not a model card: {first_line(error)}") from error
     if schema > SCHEMA:
         raise CheckpointFault(f"{beside} is of schema {schema}, and this release reads {SCHEMA}; update affect-tracker")
     return card
+
+
+def _check_card(card: ModelCard) -> None:
+    """Check what does not depend on the kind; the networks check their config. Raises ValueError, TypeError."""
+    check_name(card.name, "name")
+    for name in ("kind", "data", "terms", "command", "sha256"):
+        check_text(getattr(card, name), name)
+    for name in ("config", "crop", "training", "figures", "quantised", "artefact"):
+        if not isinstance(getattr(card, name), dict):
+            raise ValueError(f"{name} is no object; expected one")
+    if type(card.sequence_length) is not int or not 1 <= card.sequence_length <= LONGEST_WINDOW:
+        raise ValueError(f"sequence_length is {card.sequence_length!r}; expected 1 to {LONGEST_WINDOW}")
+    if card.rate_hz is not None and not 0.1 <= card.rate_hz <= 1000:
+        raise ValueError(f"rate_hz is {card.rate_hz!r}; expected 0.1 to 1000, or null")
+    size, channels = card.crop.get("size", LARGEST_PX), card.crop.get("channels", 1)
+    if type(size) is not int or not 8 <= size <= LARGEST_PX or channels not in (1, 3):
+        raise ValueError(f"crop is of {size!r} px and {channels!r} channels; expected 8 to {LARGEST_PX} px, 1 or 3")
+    if "points" in card.crop:
+        check_points(card.crop["points"], "crop.points")
 
 
 def list_models(folder: Path = WEIGHTS) -> list[ModelCard]:

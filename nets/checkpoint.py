@@ -45,13 +45,18 @@ KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
 def save(path: Path | str, model: nn.Module, card: ModelCard, precision: torch.dtype = torch.float32) -> ModelCard:
     """Write weights and card, each atomically; returns the card with its parameters and SHA-256 filled in.
 
-    precision float16 halves the file; the loaded model computes in float32 either way.
+    precision float16 halves the file; the loaded model computes in float32 either way. A weight that is too large for
+    it is written as it is.
     """
-    tensors = {
-        name: value.to(precision).contiguous() if value.is_floating_point() else value.contiguous()
-        for name, value in model.state_dict().items()
-    }
+    tensors = {name: _stored(value, precision) for name, value in model.state_dict().items()}
     return save_weights(path, tensors, replace(card, parameters=parameter_count(model)))
+
+
+def _stored(values: Tensor, precision: torch.dtype) -> Tensor:
+    if not values.is_floating_point():
+        return values.contiguous()
+    stored = values.to(precision)
+    return (stored if torch.isfinite(stored).all() else values.float()).contiguous()
 
 
 def save_weights(path: Path | str, tensors: dict[str, Tensor], card: ModelCard, base: Base | None = None) -> ModelCard:
@@ -78,6 +83,7 @@ def load(model: str | Path) -> tuple[nn.Module, ModelCard]:
         encoder, card = open_own(path)
         return OwnNetwork(own.OwnConfig(**card.config), path.read_bytes(), encoder).eval(), card
     tensors, card = read_weights(path)
+    _check_count(path, card, tensors)
     network = _build(path, card)
     try:
         network.load_state_dict(tensors)
@@ -90,6 +96,17 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     """As read_arrays, as tensors."""
     arrays, card = read_arrays(path)
     return {name: torch.from_numpy(values) for name, values in arrays.items()}, card
+
+
+def _check_count(path: Path, card: ModelCard, tensors: dict[str, Tensor]) -> None:
+    """See that there are weights for all that a card describes before memory is taken for it."""
+    if card.kind == own.KIND:
+        return
+    with torch.device("meta"):
+        described = parameter_count(_build(path, card))
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if described > held:
+        raise other_weights(path, ValueError(f"it has {held:,} numbers for {described:,} parameters"))
 
 
 def _build(path: Path, card: ModelCard) -> nn.Module:

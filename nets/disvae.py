@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from nets.bounds import check_config
 from nets.gaussian import Gaussian
 from nets.network import Answer, Network, joint_quadrants
 
@@ -40,11 +41,10 @@ class DisvaeConfig:
     """False: the encoder of expression and the classifier alone, the authors' CNN baseline."""
 
     def __post_init__(self) -> None:
-        if self.fusion not in get_args(Fusion):
-            raise ValueError(f"fusion is {self.fusion!r}; expected {', '.join(get_args(Fusion))}")
+        check_config(self)
         if len(self.classes) < 2 or len(self.classes) != len(self.centres):
             raise ValueError(f"{len(self.classes)} classes, {len(self.centres)} centres; expected as many, two or more")
-        if self.size % 2 ** len(self.widths):
+        if not self.widths or self.size % 2 ** len(self.widths):
             raise ValueError(f"size is {self.size} px; expected a multiple of {2 ** len(self.widths)}")
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nets.bounds import check_config
 from nets.gaussian import Gaussian
 
 
@@ -30,9 +31,9 @@ class LandmarkVaeConfig:
     """Name of what the points are: see tracker.faces.shape."""
 
     def __post_init__(self) -> None:
-        for name in ("points", "latent"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected 1 or more")
+        check_config(self)
+        if not (self.encoder and self.decoder):
+            raise ValueError("encoder or decoder is empty; expected the widths of its layers")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; expected 0 to less than 1")
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import prod
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from nets.bounds import check_config
 from nets.gaussian import Gaussian
 from nets.network import Answer, Network, joint_quadrants
 from nets.products import TransposedConvolution
@@ -45,8 +46,9 @@ class LevasaConfig:
     """Of the decoder's last layer; relu, after a batch normalisation, is the authors'."""
 
     def __post_init__(self) -> None:
-        if self.heads not in get_args(Heads):
-            raise ValueError(f"heads is {self.heads!r}; expected {', '.join(get_args(Heads))}")
+        check_config(self)
+        if not (self.widths and self.hidden):
+            raise ValueError("widths or hidden is empty; expected the widths of its layers")
         if self.sides[-1] < 1:
             raise ValueError(f"size is {self.size} px, too small for {len(self.widths)} convolutions of stride 2")
 

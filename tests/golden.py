@@ -4,7 +4,10 @@ Each is what `affect track` writes of the sample clip by a model that ships, eve
 """
 
 import gzip
+import json
+import platform
 import sys
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +29,19 @@ def trace(model: str) -> bytes:
         return (Path(folder) / f"{CLIP.stem}.csv").read_bytes()
 
 
+def versions() -> dict[str, str]:
+    """Of the libraries on which the last digits depend, and the kind of machine."""
+    names = {"opencv": ("opencv-python", "opencv-contrib-python"), "onnxruntime": ("onnxruntime",)}
+    installed = {each.metadata["Name"].lower(): each.version for each in metadata.distributions()}
+    found = {name: next((installed[d] for d in known if d in installed), "none") for name, known in names.items()}
+    return {**found, "machine": f"{platform.system()} {platform.machine()}"}
+
+
+def same_versions() -> bool:
+    """Whether the golden traces were made with the libraries that are installed."""
+    return json.loads((GOLDEN / "versions.json").read_text(encoding="utf-8")) == versions()
+
+
 def golden(model: str) -> bytes:
     """The CSV as it was when it was made."""
     return gzip.decompress((GOLDEN / f"{model}.csv.gz").read_bytes())
@@ -34,6 +50,7 @@ def golden(model: str) -> bytes:
 if __name__ == "__main__":
     sys.path.insert(0, str(TESTS.parent))
     GOLDEN.mkdir(exist_ok=True)
+    (GOLDEN / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
     for model in MODELS:
         (GOLDEN / f"{model}.csv.gz").write_bytes(gzip.compress(trace(model), mtime=0))
         print(f"wrote {GOLDEN / model}.csv.gz")

@@ -13,20 +13,26 @@ import cv2
 import numpy as np
 
 RATE_HZ = 25
+KEY_FRAMES = 5
 STEP = 6
 """Grey levels from one frame to the next: a picture tells its number, modulo 40."""
 ENDED = threading.Event()
 """Never set: what a server that hangs waits for."""
 
 
-def transport_stream(frames: int) -> list[bytes]:
-    """MPEG-TS of so many frames at 25 Hz: the bytes of each frame (the header's with the first)."""
+def transport_stream(frames: int, size: tuple[int, int] = (64, 48), still: np.ndarray | None = None) -> list[bytes]:
+    """MPEG-TS of so many frames (width, height) at 25 Hz: the bytes of each frame (the header's with the first).
+
+    A frame is grey, by which it tells its number, or a picture (height, width, 3), always the same.
+    """
     out, pieces = io.BytesIO(), []
     with av.open(out, "w", format="mpegts", options={"flush_packets": "1"}) as container:
         stream = container.add_stream("mpeg2video", rate=RATE_HZ)
-        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64, 48, "yuv420p", 5
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = *size, "yuv420p", KEY_FRAMES
+        stream.bit_rate = 4_000_000
         for number in range(frames):
-            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), STEP * (number % 40), np.uint8), "rgb24")
+            image = np.full((*size[::-1], 3), STEP * (number % 40), np.uint8) if still is None else still
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")
             picture.pts = number
             container.mux(stream.encode(picture))
             pieces.append(out.getvalue())
@@ -98,6 +104,28 @@ def sends(pieces: list[bytes], then_hangs: bool = False) -> Callable[[socket.soc
             ENDED.wait()
 
     return play
+
+
+class Camera:
+    """One camera whose clock runs on whoever listens: its frame k exists from k / RATE_HZ s after the first play on."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+        self._began: float | None = None
+
+    def sends(self, kept_s: float, until: float, catching_up: float = 50.0) -> Callable[[socket.socket], None]:
+        """Bare MPEG-TS: first what is kept, so many times as fast as it was taken, then what comes, up to a time."""
+
+        def play(connection: socket.socket) -> None:
+            begin = time.monotonic()
+            self._began = self._began or begin - kept_s
+            first = round(max(0.0, begin - self._began - kept_s) * RATE_HZ) // KEY_FRAMES * KEY_FRAMES
+            for number in range(first, min(len(self._pieces), round(until * RATE_HZ))):
+                sent = begin + (number - first) / RATE_HZ / catching_up
+                time.sleep(max(0.0, max(sent, self._began + number / RATE_HZ) - time.monotonic()))
+                connection.sendall(self._pieces[number])
+
+        return play
 
 
 def answers(head: str, play: Callable[[socket.socket], None] | None = None) -> Callable[[socket.socket], None]:

@@ -302,7 +302,8 @@ def test_training_measures_both_stages(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_machine_names_python_and_every_package() -> None:
     found = machine.machine()
     assert found["versions"]["python"] == sys.version.split()[0] and found["cores"] >= 1
-    assert set(machine.PACKAGES) < set(found["versions"]) and "absent" not in found["versions"].values()
+    assert {"numpy", "torch", "onnxruntime", "av", "numba"} < set(found["versions"]) < {"python", *machine.PACKAGES}
+    assert any(name.startswith("opencv") for name in found["versions"])
     assert len(machine.machine_lines(found).splitlines()) == 3
 
 

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import re
-from dataclasses import replace
+import time
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -14,6 +16,10 @@ from click.testing import CliRunner, Result
 from nets.anclaf import Anclaf, AnclafConfig, with_recurrence
 from nets.card import SCHEMA, WEIGHTS, Base, CheckpointFault, ModelCard, base_of, find, list_models, read_card
 from nets.checkpoint import load, read_weights, save, save_weights
+from nets.disvae import DisvaeConfig
+from nets.landmark_vae import LandmarkVaeConfig
+from nets.levasa import LevasaConfig
+from nets.onnx.own import OwnConfig
 from tracker.cli import main
 from tracker.config import DEFAULT_MODEL
 
@@ -235,6 +241,110 @@ def test_what_ships_loads_and_is_small() -> None:
     base = base_of(find(DEFAULT_MODEL))
     assert base is not None and sizes[DEFAULT_MODEL] + sizes[base.name] < 12e6
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 17e6
+
+
+ABSURD = [
+    ("generator_blocks", [10**9, 1], r"generator_blocks is 1000000000; expected a whole number, 0 to 64"),
+    ("generator_blocks", [1e9, 1], r"generator_blocks is 1000000000\.0; expected a whole number"),
+    ("generator_blocks", [1], r"generator_blocks is \[1\]; expected a list of 2"),
+    ("generator_width", 10**9, r"generator_width is 1000000000; expected a whole number, 1 to 16384"),
+    ("generator_width", 16000, r"it has [\d,]+ numbers for [\d,]+ parameters"),
+    ("generator_kernel", -3, "generator_kernel is -3; expected a whole number, 1 to 63"),
+    ("generator_norm", "group", "generator_norm is 'group'; expected instance, batch, none"),
+    ("discriminator_layers", 400, "discriminator_layers is 400; expected a whole number, 1 to 10"),
+    ("combiner_widths", [64] * 10**6, r"combiner_widths is \[64, 64, .*; expected a list of at most 64"),
+    ("combiner_widths", [], "combiner_widths or face_widths is empty"),
+    ("size", 10**9, "size is 1000000000; expected a whole number, 8 to 1024"),
+    ("size", True, "size is True; expected a whole number"),
+    ("quadrant_head", "yes", "quadrant_head is 'yes'; expected true or false"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "said"), ABSURD)
+def test_absurd_sizes_are_refused_at_once(name: str, value: object, said: str, tiny: Path) -> None:
+    rewrite_card(tiny, config={**CONFIG.to_dict(), name: value})
+    began = time.monotonic()
+    with pytest.raises(CheckpointFault, match=said) as raised:
+        load(tiny)
+    assert time.monotonic() - began < 20 and len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LevasaConfig(),
+        DisvaeConfig(("a", "b"), ((0.0, 0.0), (0.5, 0.5))),
+        LandmarkVaeConfig(),
+        AnclafConfig(),
+        OwnConfig({"input": {"size": 32}, "outputs": {"valence": "a", "arousal": "a[1]"}}, "m.onnx", "0" * 64, 2),
+    ],
+    ids=lambda config: type(config).__name__,
+)
+def test_every_number_of_every_card_is_bounded(config: Any) -> None:
+    """Of each field that is a whole number or a list of them: neither 1e9 nor -1 nor 1.5 is taken."""
+    sizes = [
+        field.name
+        for field in fields(config)
+        if type(value := getattr(config, field.name)) is int or (isinstance(value, tuple) and type(value[:1]) is tuple)
+    ]
+    sizes = [name for name in sizes if name not in ("classes", "centres", "face_widths", "quadrant_planes")]
+    assert len(sizes) >= 2
+    for name in sizes:
+        for wrong in (10**9, -1, 1.5, "64", None):
+            value = getattr(config, name)
+            with pytest.raises(ValueError, match=rf"^{name} is "):
+                replace(config, **{name: (wrong, *value[1:]) if isinstance(value, tuple) else wrong})
+
+
+@pytest.mark.parametrize("name", ["../tiny", "/etc/tiny", "..", "a\\tiny", "", 7])
+def test_a_base_does_not_leave_its_folder(name: object, tiny: Path) -> None:
+    payload = safetensors.torch.save(read_weights(tiny)[0], {"base": json.dumps({"name": name, "sha256": "0" * 64})})
+    tiny.write_bytes(payload)
+    rewrite_card(tiny, sha256=hashlib.sha256(payload).hexdigest())
+    with pytest.raises(CheckpointFault, match=r"the name of its base is .*; expected text of at most 100 characters"):
+        load(tiny)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "../../x"}, "name is '../../x'; expected text"),
+        ({"terms": ["any"]}, r"terms is \['any'\]; expected text"),
+        ({"kind": ["anclaf"]}, "kind is .*; expected text"),
+        ({"config": [1]}, "config is no object"),
+        ({"sequence_length": 10**9}, "sequence_length is 1000000000; expected 1 to 1024"),
+        ({"rate_hz": float("nan")}, "rate_hz is nan; expected 0.1 to 1000"),
+        ({"crop": {"size": 10**9}}, "crop is of 1000000000 px"),
+        ({"crop": {"size": 64, "points": [[0.5, 0.5]] * 5}}, "crop.points lie on one line, or in one place"),
+    ],
+)
+def test_cards_that_ask_for_what_cannot_be(changes: dict[str, Any], said: str, tiny: Path) -> None:
+    rewrite_card(tiny, **changes)
+    with pytest.raises(CheckpointFault, match=rf"tiny.json is not a model card: {said}"):
+        load(tiny)
+
+
+def test_info_tells_of_a_base_that_is_missing(tmp_path: Path) -> None:
+    path = find(DEFAULT_MODEL)
+    for suffix in (".safetensors", ".json"):
+        (tmp_path / path.name).with_suffix(suffix).write_bytes(path.with_suffix(suffix).read_bytes())
+    done = CliRunner().invoke(main, ["info", str(tmp_path / path.name)])
+    assert done.exit_code == 0 and "warning: " in done.stderr
+    assert "has only the weights that anclaf-compact has not, and anclaf-compact.safetensors is not beside it" in (
+        done.stderr
+    )
+    whole = CliRunner().invoke(main, ["info", DEFAULT_MODEL])
+    assert whole.exit_code == 0 and not whole.stderr
+
+
+def test_a_weight_too_large_for_half_precision_is_kept(tmp_path: Path) -> None:
+    model = Anclaf(CONFIG)
+    model.combiner.head.bias.data[1] = 1e5
+    save(tmp_path / "tiny.safetensors", model, CARD, torch.float16)
+    kept = load(tmp_path / "tiny.safetensors")[0].state_dict()
+    assert kept["combiner.head.bias"][1] == 1e5
+    stored = read_weights(tmp_path / "tiny.safetensors")[0]
+    assert stored["combiner.head.weight"].dtype == torch.float16
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

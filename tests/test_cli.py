@@ -100,16 +100,18 @@ def test_version() -> None:
 
 
 def test_every_default_is_the_dataclass_own() -> None:
-    defaults = {parameter.name: parameter.default for parameter in track.params if isinstance(parameter, click.Option)}
+    options = [each for each in track.params if isinstance(each, click.Option) and each.expose_value]
+    defaults = {option.name: option.default for option in options}
     assert batch_config({**defaults, "debug": False}) == BatchConfig()
 
 
 def test_every_choice_reaches_its_setting() -> None:
     options = (
-        "-o d --no-csv --jsonl - --parquet --video --plot --attention --model m --sequence-length 4 --smoothing ema "
-        "--faces 3 --device cuda:1 --runtime torch --start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
+        "-o d --no-csv --jsonl - --parquet --video --plot --attention --report --model m --sequence-length 4 "
+        "--smoothing ema --faces 3 --min-face 30 --landmarker mediapipe --remember 5 --device cuda:1 --runtime torch "
+        "--start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
         "--empty nan --stream 2 --resume --overwrite --recursive "
-        "--output-name {name}-{start} --source-column --workers 2 --debug"
+        "--output-name {name}-{start} --full-paths --baseline auto --source-column --workers 2 --debug"
     )
     context = track.make_context("track", ["a.mp4", *options.split()])
     sources = context.params.pop("sources")
@@ -125,16 +127,33 @@ def test_every_choice_reaches_its_setting() -> None:
         source=config.SourceOptions(start=1.0, end=2.5, fps=10.0, stream=2),
         tracker=config.TrackerConfig(
             faces=3,
+            min_face_px=30.0,
+            landmarker="mediapipe",
+            remember_s=5.0,
             device="cuda:1",
             runtime="torch",
             sequence_length=4,
             smoothing=config.SmoothingConfig(kind="ema"),
         ),
         output=config.OutputConfig(
-            "d", False, "-", True, True, True, True, "openface", True, "nan", "{name}-{start}", True
+            folder="d",
+            csv=False,
+            jsonl="-",
+            parquet=True,
+            video=True,
+            plot=True,
+            attention=True,
+            report=True,
+            columns="openface",
+            blur_faces=True,
+            empty="nan",
+            name="{name}-{start}",
+            full_paths=True,
+            baseline="auto",
+            source_column=True,
         ),
     )
-    assert len(fields(config.OutputConfig)) == 12
+    assert len(fields(config.OutputConfig)) == 15
 
 
 WRONG_USAGE = [

@@ -31,7 +31,7 @@ SMALL = replace(AnclafConfig.compact(), generator_width=4, discriminator_width=4
 TWO = StageTwoConfig(lengths=(2, 4), rate_hz=25.0, hidden=12, epochs=2, attention_epochs=2, frames_per_batch=400,
                      learning_rate=5e-3, average_decay=0.9, loss={"affect": 1.0, "change": 2.0})  # fmt: skip
 CLIPS, FRAMES = 24, 30
-CARD = ModelCard("small", "anclaf", SMALL.to_dict(), {"size": 64, "channels": 1, "points": []}, "noise", "none", "-")
+CARD = ModelCard("small", "anclaf", SMALL.to_dict(), Template(size=64, channels=1).card(), "noise", "none", "-")
 
 
 def config_of(**changes: Any) -> TrainingConfig:

@@ -253,7 +253,15 @@ def test_a_long_recording_shows_its_hours(written):
 def test_before_the_first_frame_it_says_what_it_waits_for(written):
     Dashboard().draw(None, STATUS)
     said = [text for text, _ in written]
-    assert "waiting for the first frame of" in said and said.count("camera:0") == 2
+    assert "loading: waiting for the first frame of" in said and said.count("camera:0") == 2
+    written.clear()
+    Dashboard().draw(None, replace(STATUS, loading="the model"))
+    assert "loading the model for" in [text for text, _ in written]
+
+
+def test_the_latency_of_a_stream_begins_at_decoding(written):
+    Dashboard().draw(frame_at(0), replace(STATUS, latency_from="decoding"))
+    assert "from decoding 31, p95 45 ms" in [text for text, _ in written]
 
 
 def test_the_help_names_every_key(written):

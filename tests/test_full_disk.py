@@ -57,9 +57,7 @@ def check_what_is_left(out: Path, outcome: Outcome) -> None:
     assert not lock_path(out / "a.meta.json").exists() and not list(out.glob(".*"))
 
 
-@pytest.mark.parametrize(
-    "outputs", [{"parquet": True}, {"csv": False}, {"parquet": True, "plot": True}]
-)
+@pytest.mark.parametrize("outputs", [{}, {"csv": False}, {"plot": True}], ids=["both tables", "Parquet", "a plot too"])
 def test_a_disk_without_any_room_left(tmp_path: Path, small_disk: Path, outputs: dict[str, bool]) -> None:
     clip, out = make_clip(tmp_path / "a.mkv", FRAMES), small_disk / "out"
     out.mkdir()

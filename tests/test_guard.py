@@ -11,9 +11,11 @@ import venv
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from golden import CLIP, golden
+from test_golden import LOOSE, columns
 
 from nets.card import WEIGHTS
 from tracker.cli import main
@@ -34,9 +36,10 @@ def test_readme_is_short() -> None:
     assert len(README.split()) <= MOST_WORDS
 
 
-def test_readme_s_python_prints_what_stands_below_it() -> None:
+def test_readme_s_python_prints_what_stands_below_it(tmp_path: Path) -> None:
     (code,) = blocks("python")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     printed, told = done.stdout.splitlines(), blocks("text")[0].splitlines()
     assert len(printed) >= len(told) > 1
     for ours, theirs in zip(printed, told, strict=False):
@@ -73,8 +76,9 @@ def options_of(command: object) -> set[str]:
     return own.union(*(options_of(each) for each in getattr(command, "commands", {}).values()))
 
 
-def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    monkeypatch.chdir(tmp_path)
     cells = json.loads((ROOT / "examples" / "first_steps.ipynb").read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     assert sum(bool(line.strip()) for cell in code for line in cell.splitlines()) <= MOST_LINES
@@ -136,7 +140,7 @@ def test_the_wheel_has_all_that_ships(wheel: Path) -> None:
     code = {path.relative_to(ROOT).as_posix() for path in kept}
     assert not (wanted | code) - names
     assert not [name for name in names if name.startswith(("tests/", "docs/", "examples/"))]
-    assert wheel.stat().st_size < 20e6
+    assert wheel.stat().st_size < 25e6
 
 
 @pytest.mark.slow
@@ -160,7 +164,7 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
         programs / "affect", "info", "anclaf-face"
     )
     run(programs / "affect", "track", CLIP, "-o", "out")
-    ours, theirs = ((tmp_path / "out" / "sample.csv").read_bytes(), golden("anclaf-face"))
-    valences = [[float(line.split(",")[6]) for line in each.decode().splitlines()[1:]] for each in (ours, theirs)]
-    assert max(abs(a - b) for a, b in zip(*valences, strict=True)) < 0.01
+    tables = (tmp_path / "out" / "sample.csv").read_bytes(), golden("anclaf-face")
+    smoothed = [np.array(columns(table)["valence_smooth"], float) for table in tables]
+    np.testing.assert_allclose(*smoothed, rtol=0, atol=LOOSE["valence_smooth"])
     assert "24" in run(programs / "python", "-c", f"import affect; print(len(affect.track({str(CLIP)!r}, end=1)))")

@@ -15,7 +15,7 @@ import tracker
 ROOT = Path(__file__).parents[1]
 OURS = ("affect", "tracker", "nets", "train", "benchmarks")
 HEAVY = {"torch", "onnxruntime", "mediapipe", "cv2", "av", "numba", "scipy", "sklearn", "matplotlib", "pyarrow"}
-FOUNDATION = r"tracker\.(types|errors|config|words)"
+FOUNDATION = r"tracker\.(types|errors|config|addresses|words)"
 SOURCES, SINKS = r"tracker\.sources(\..+)?", r"tracker\.sinks(\..+)?"
 OUTLETS = r"tracker\.outlets(\..+)?"
 STAGES = rf"{SOURCES}|{SINKS}|tracker\.faces\..+|tracker\.(cuts|ring|recurrence|smoothing|kernels|landmark_codes)"
@@ -23,7 +23,7 @@ SHARED_WITH_TRAINING = (
     rf"{FOUNDATION}|{SOURCES}|tracker\.faces\..+|tracker\.(ring|kernels|smoothing|drawing\.(plots|strips)|engine)"
 )
 WITHOUT_TORCH = (
-    r"nets|nets\.(answer|card|expressions|files|landmark_layers|recurrent|runtime|templates)"
+    r"nets|nets\.(answer|bounds|card|expressions|files|landmark_layers|recurrent|runtime|templates)"
     r"|nets\.onnx(\.(own|own_card|session))?"
 )
 """What the tracker needs of nets, and what that needs."""
@@ -61,13 +61,14 @@ RULES = [
         late=r"tracker\.faces\.mediapipe_finder",
     ),
     Rule(r"tracker\.faces\.mediapipe_finder", rf"{FOUNDATION}|tracker\.faces\.regions", ("mediapipe", "cv2")),
-    Rule(r"tracker\.faces\.graphs", FOUNDATION, ("onnxruntime",)),
+    Rule(r"tracker\.faces\.graphs", rf"{FOUNDATION}|nets\.onnx\.session"),
     Rule(
         r"tracker\.faces\.(onnx_finder|detection)",
         rf"{FOUNDATION}|tracker\.faces\.(detection|graphs|regions)",
         ("cv2",),
     ),
-    Rule(r"tracker\.faces\.identity", rf"{FOUNDATION}|tracker\.faces\.align", ("onnxruntime", "cv2")),
+    Rule(r"tracker\.faces\.quality", rf"{FOUNDATION}|tracker\.faces\.hidden", ("cv2",)),
+    Rule(r"tracker\.faces\.identity", rf"{FOUNDATION}|tracker\.faces\.align", ("onnxruntime",)),
     Rule(r"tracker\.faces\..+", rf"{FOUNDATION}|tracker\.kernels|tracker\.faces\.shape|nets\.templates", ("cv2",)),
     Rule(r"tracker\.cuts", "-", ("cv2",)),
     Rule(r"tracker\.(ring|recurrence)", rf"{FOUNDATION}|tracker\.kernels"),
@@ -91,7 +92,8 @@ RULES = [
     ),
     Rule(
         r"tracker\.report(\..+)?",
-        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.(files|records)",
+        rf"tracker|{FOUNDATION}|tracker\.outputs|tracker\.report\..+|{SOURCES}|tracker\.sinks\.files"
+        r"|tracker\.traces\.(reading|events)",
         ("PIL",),
     ),
     Rule(r"tracker\.status", rf"{FOUNDATION}|tracker\.(leases|manifest|outputs)"),

@@ -97,7 +97,7 @@ def test_it_does_not_tell_valence_and_arousal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"points": 0}, "points is 0; expected 1 or more"),
+        ({"points": 0}, "points is 0; expected a whole number, 1 to 16384"),
         ({"dropout": 1.0}, "dropout is 1.0; expected 0 to less than 1"),
         ({"depth": 3}, "unexpected keyword argument 'depth'"),
     ],

@@ -14,12 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+import av
 import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from stream_servers import Server, sends, transport_stream
 
 from tests.processes import rest_of
+from tracker import live as live_module
 from tracker.cli import main
 from tracker.commands.live import live as command
 from tracker.commands.live import live_config
@@ -137,6 +140,9 @@ class FakeWindow:
 
     def show(self, image: np.ndarray) -> None:
         self.shown.append(image)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def key(self, wait_ms: int) -> str | None:
         time.sleep(wait_ms / 1000)
@@ -323,6 +329,85 @@ def test_the_line_of_progress(live: Live) -> None:
         r".*sample\.mp4: \d+\.\d frames/s, capture to sample p50 \d+ ms, p95 \d+ ms, \d+ dropped",
         progress_words(live.status()),
     )
+
+
+def test_a_recording_survives_a_reconnect_to_another_size(sample_clip: Path, tmp_path: Path) -> None:
+    """The same face twice as large, and then half: what is measured stays in each frame's own pixels."""
+    with open_source(str(sample_clip)) as source:
+        large = next(iter(source)).image
+    small = np.ascontiguousarray(large[::2, ::2])
+    plays = [sends(transport_stream(75, each.shape[1::-1], each)) for each in (large, small)]
+    messages: list[tuple[tuple[int, ...], float]] = []
+
+    def hear(tracked: TrackedFrame) -> None:
+        messages.extend((tracked.frame.image.shape, face.box[2] - face.box[0]) for face in tracked.faces)
+
+    config = LiveConfig(
+        headless=True,
+        duration=9.0,
+        record=True,
+        lossless=True,
+        output=OutputConfig(folder=str(tmp_path), video=True, plot=True),
+        capture=CaptureOptions(stall_s=2.0, longest_wait_s=0.2),
+    )
+    with Server(*plays) as server:
+        report = run_live(f"tcp://127.0.0.1:{server.port}", config, [hear])
+    assert report.error is None and report.latency_from == "decoding"
+    (take,) = report.takes
+    assert not take.problems
+    with Path(f"{take.name}.events.csv").open(newline="") as file:
+        events = [row for row in csv.DictReader(file) if row["event"] not in ("start", "end")]
+    place = [event["event"] for event in events].index("picture size 320x180")
+    back, size = events[place - 1], events[place]
+    assert back["event"].startswith("stream back after ")
+    assert (back["frame"], back["timestamp"]) == (size["frame"], size["timestamp"])
+    with Path(f"{take.name}.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    (change,) = [row for row in rows if row["frame"] == size["frame"]]
+    assert change["timestamp"] == size["timestamp"]
+    at = rows.index(change)
+    before, after = float(rows[at - 1]["FaceRectWidth"]), float(rows[at + 1]["FaceRectWidth"])
+    assert after == pytest.approx(before / 2, rel=0.15)
+    widths = dict(messages)
+    assert widths[180, 320, 3] == pytest.approx(widths[360, 640, 3] / 2, rel=0.15)
+    for suffix in (".mkv", ".overlay.mp4"):
+        with open_source(f"{take.name}{suffix}") as source:
+            pictures = [frame.image for frame in source]
+        assert len(pictures) == len(rows) and len({picture.shape for picture in pictures}) == 1
+    assert np.abs(pictures[at + 1].astype(int) - pictures[at - 1]).mean() < 12  # the shape is kept
+
+
+def test_the_window_says_what_is_loading_before_anything_is_there(
+    sample_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(live_module, "Window", lambda title: FakeWindow())
+    monkeypatch.setattr(live_module, "show_loading", lambda *told: order.append(told[-1]))
+    open_one, engine = live_module.open_live, live_module.Engine
+    monkeypatch.setattr(live_module, "open_live", lambda *given: order.append("opened") or open_one(*given))
+    monkeypatch.setattr(live_module, "Engine", lambda *given: order.append("loaded") or engine(*given))
+    run_live(str(sample_clip), LiveConfig(duration=0.2, output=OutputConfig(folder=str(tmp_path))))
+    assert order == ["the source", "opened", "the model", "loaded"]
+
+
+def test_a_live_file_of_several_streams(tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("mpeg2video", rate=25) for _ in range(2)]
+        for stream, (width, height) in zip(streams, ((64, 48), (96, 64)), strict=True):
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number in range(5):
+            for stream in streams:
+                picture = av.VideoFrame.from_ndarray(np.zeros((stream.height, stream.width, 3), np.uint8), "rgb24")
+                picture.pts = number
+                container.mux(stream.encode(picture))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    for number, size in ((0, (64, 48)), (1, (96, 64)), (None, (96, 64))):
+        with open_live(str(path), CaptureOptions(stream=number)) as source:
+            assert (source.info.width, source.info.height) == size
+    result = CliRunner().invoke(main, ["live", "--headless", "--stream", "7", str(path)])
+    assert result.exit_code == 1 and "stream 7 is no video; expected one of --stream 0, 1" in result.output
 
 
 # The command

@@ -15,19 +15,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import av
+import numpy as np
 import pytest
-from stream_servers import RATE_HZ, Server, answers, multipart_jpegs, number_in, rtsp, sends, transport_stream
+from stream_servers import RATE_HZ, Camera, Server, answers, multipart_jpegs, number_in, rtsp, sends, transport_stream
 
 from tracker.config import CaptureOptions
 from tracker.errors import SourceError
 from tracker.sources import connection
-from tracker.sources.connection import Picture
 from tracker.sources.live import LiveSource, open_live
-from tracker.sources.network import BURST_S, without_burst
-from tracker.types import Frame
+from tracker.sources.network import BURST_S, Timeline
+from tracker.sources.switch import Switch
+from tracker.types import Frame, SourceReport
 
 PIECES = transport_stream(500)
-PICTURE = av.VideoFrame(16, 16, "gray")
 PATIENT = CaptureOptions(stall_s=20.0)
 HASTY = CaptureOptions(stall_s=1.0, longest_wait_s=0.2)
 
@@ -68,13 +68,86 @@ def test_a_stream_by_its_timestamps(scheme: str, play: Callable[[socket.socket],
     assert captured == sorted(captured) and opened < captured[0] and captured[-1] < time.monotonic()
 
 
-def test_the_burst_after_a_stream_is_back_is_left_out() -> None:
-    burst = [Picture(PICTURE, k / 25, 15.0 + k / 1000) for k in range(100)]
-    steady = [Picture(PICTURE, 4.0 + k / 25, 15.14 + k / 25) for k in range(50)]
-    assert list(without_burst(iter(burst + steady))) == steady
-    endless = [Picture(PICTURE, k / 25, 15.0 + k / 250) for k in range(1000)]
-    assert next(without_burst(iter(endless))).captured == pytest.approx(15.0 + BURST_S, abs=0.01)
-    assert list(without_burst(iter(burst[:1]))) == []
+def placed(timeline: Timeline, pictures: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Time and capture of the pictures (timestamp, capture) of one more connection that are not left out."""
+    timeline.join()
+    times = [(timeline.place(stamp, captured), captured) for stamp, captured in pictures]
+    return [(at, captured) for at, captured in times if at is not None]
+
+
+def in_turn(pictures: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same, none captured before the one before it."""
+    return list(zip([at for at, _ in pictures], np.maximum.accumulate([at for _, at in pictures]), strict=True))
+
+
+def test_two_connections_are_joined_by_when_their_pictures_come_at_the_earliest() -> None:
+    timeline, jitter = Timeline(), np.random.default_rng(0).exponential(0.03, 1000)
+    first = placed(timeline, in_turn([(k / 25, 100.5 + min(max(k / 25, 0.5), 9.8) + jitter[k]) for k in range(250)]))
+    assert [at for at, _ in first] == [k / 25 for k in range(250)]
+    # a second of old pictures, sent twice as fast as they were taken, and then what is new; the clock begins anew
+    burst = [(k / 25, 113.5 + max(k / 25, 1.0 + k / 50) + jitter[250 + k]) for k in range(200)]
+    second = placed(timeline, in_turn(burst))
+    assert second[0][1] < 117.5
+    errors = [at - (113.5 + k / 25 - 100.5) for k, (at, _) in zip(range(200 - len(second), 200), second, strict=True)]
+    assert max(map(abs, errors)) < 0.02 and np.ptp(errors) < 1e-9
+
+
+def test_what_never_gets_steady_is_taken_after_a_while() -> None:
+    timeline = Timeline()
+    placed(timeline, [(k / 25, 100 + k / 25) for k in range(50)])
+    endless = placed(timeline, [(k / 25, 110 + k / 250) for k in range(1000)])
+    assert endless[0][1] == pytest.approx(110.0 + BURST_S, abs=0.01)
+    times = [at for at, _ in endless]
+    assert times[0] > 49 / 25 and all(a < b for a, b in itertools.pairwise(times))
+
+
+def test_times_are_true_after_a_reconnect() -> None:
+    """Truth is the number in the picture, by the clock of one camera; its server may send slowly what it has kept."""
+    told: list[str] = []
+    frames: list[Frame] = []
+    camera = Camera(transport_stream(600))
+    plays = camera.sends(1.0, until=2.5), camera.sends(0.9, until=6.0, catching_up=1.6), camera.sends(0.0, until=20.0)
+    with Server(*plays) as server, open_live(f"tcp://127.0.0.1:{server.port}", HASTY, told.append) as source:
+        for frame in source:
+            frames.append(frame)
+            if len(told) == 4 and frame.events:
+                last = frame.time
+            if len(told) == 4 and any(f.events for f in frames[-12:-10]):
+                break
+    assert [line for line in told if "is back" in line] and last > 5
+    events = [(frame.index, event) for frame in frames for event in frame.events]
+    assert len(events) == 2 and all(re.fullmatch(r"stream back after \d+\.\d s", event) for _, event in events)
+    seen = [number_in(frame.image) for frame in frames]
+    errors = [
+        (frame.time - frames[0].time - (number - seen[0]) / RATE_HZ + 0.8) % 1.6 - 0.8
+        for frame, number in zip(frames, seen, strict=True)
+    ]
+    assert np.abs(errors).max() < 0.1, errors
+
+
+def test_a_picture_of_another_size_is_an_event_of_its_time() -> None:
+    small, large = transport_stream(60), transport_stream(60, (96, 64))
+    plays = sends(small), sends(large)
+    with Server(*plays) as server, open_live(f"tcp://127.0.0.1:{server.port}", HASTY) as source:
+        frames = []
+        for frame in source:
+            frames.append(frame)
+            if frame.image.shape == (64, 96, 3):
+                break
+    assert frames[-1].events[0].startswith("stream back after ") and frames[-1].events[1:] == ("picture size 96x64",)
+    assert not any(frame.events for frame in frames[:-1])
+
+
+def test_what_happened_before_a_dropped_frame_is_told_with_the_next() -> None:
+    def frames() -> Iterator[Frame]:
+        for k, (side, events) in enumerate([(8, ()), (8, ("stream back after 1.0 s",)), (16, ()), (16, ())]):
+            yield Frame(np.zeros((side, side, 3), np.uint8), k / 25, 0, float(k), events=events)
+
+    feed = SimpleNamespace(frames=frames, close=lambda: None, report=lambda: SourceReport(0, 0, (), True))
+    source = LiveSource(feed, Switch())
+    source._thread.join()
+    (only,) = source
+    assert only.events == ("stream back after 1.0 s", "picture size 16x16") and source.report().dropped == 3
 
 
 def test_a_slow_user_gets_the_newest_frame_and_the_others_are_counted() -> None:
@@ -222,7 +295,7 @@ def test_a_wrong_address_is_one_plain_line(uri: str, text: str) -> None:
     ("scheme", "play", "text"),
     [
         ("tcp", lambda c: c.sendall(b"no video at all" * 9999), "what it sends is no video; check the address"),
-        ("rtsp", answers("RTSP/1.0 401 Unauthorized\nCSeq: 1"), r"a password is needed \(401\); write USER:PASSWORD@"),
+        ("rtsp", answers("RTSP/1.0 401 Unauthorized\nCSeq: 1"), r"a password is needed \(401\); write USER@ before"),
         ("http", answers("HTTP/1.0 403 Forbidden"), r"access is forbidden \(403\); check the user and password"),
     ],
 )

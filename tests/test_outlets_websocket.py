@@ -1,12 +1,14 @@
 """The WebSocket outlet against the real client of `websockets`."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from receivers import CONTEXT, PATIENCE_S, closed_soon, frame_at, sending_time, until
@@ -15,6 +17,7 @@ from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tracker.errors import SinkError, UsageError
+from tracker.outlets import websocket
 from tracker.outlets.websocket import WebSocketOutlet
 from tracker.types import Event
 
@@ -195,3 +198,82 @@ def test_an_ipv6_address():
     with closed_soon(WebSocketOutlet("[::1]:0", CONTEXT)) as outlet, client_of(outlet) as client:
         assert outlet.name.startswith("ws [::1]:")
         assert heard(client)["type"] == "hello"
+
+
+OPEN = "0.0.0.0:0"
+
+
+@contextmanager
+def served(address: str, **choices: Any) -> Iterator[tuple[WebSocketOutlet, int, list[str]]]:
+    """A server, its port, and what it tells."""
+    told: list[str] = []
+    with closed_soon(WebSocketOutlet(address, CONTEXT, told.append, **choices)) as outlet:
+        yield outlet, int(outlet.name.rpartition(":")[2]), told
+
+
+def answer(port: int, path: str = "/", **choices: Any) -> str | int:
+    """The type of the first message to a client, or the status that refuses it."""
+    try:
+        with connect(f"ws://127.0.0.1:{port}{path}", compression=None, close_timeout=0.1, **choices) as client:
+            return heard(client)["type"]
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+def test_beyond_loopback_nobody_comes_without_the_token_that_is_told():
+    with served(OPEN) as (_, port, told):
+        (line,) = told
+        found = re.fullmatch(
+            rf"warning: --ws 0\.0\.0\.0:{port} can be reached from the network, and nothing of it is encrypted; "
+            rf"clients connect by ws://HOST:{port}(/\?token=[\w-]{{22}})",
+            line,
+        )
+        assert found is not None
+        assert answer(port) == answer(port, "/?token=wrong") == answer(port, "/?token=") == 401
+        assert answer(port, found[1]) == "hello"
+        bearer = {"Authorization": f"Bearer {found[1].partition('=')[2]}"}
+        assert answer(port, additional_headers=bearer) == "hello"
+        assert answer(port, found[1], origin="https://evil.example") == 403
+        assert answer(port, found[1], origin="http://localhost:3000") == "hello"
+    with served(OPEN) as (_, _, again):
+        assert again[0].rpartition("=")[2] != found[1].rpartition("=")[2]
+
+
+@pytest.mark.parametrize("address", [":0", OPEN])
+def test_pages_come_only_from_origins_that_were_named(address):
+    with served(address, origins=("https://good.example",), token="a-token-of-mine") as (_, port, told):
+        assert len(told) == (address == OPEN)
+        good = "/?token=a-token-of-mine"
+        assert answer(port, good, origin="https://good.example") == answer(port, good) == "hello"
+        for other in ("https://evil.example", "https://good.example.evil.example", "http://good.example", "null"):
+            assert answer(port, good, origin=other) == 403
+        assert answer(port, origin="https://good.example") == 401
+
+
+def test_there_is_a_most_of_clients(outlet, monkeypatch):
+    monkeypatch.setattr(websocket, "MOST_CLIENTS", 2)
+    port = int(outlet.name.rpartition(":")[2])
+    with client_of(outlet), client_of(outlet):
+        assert answer(port) == 503 and outlet.state().clients == 2
+    assert answer(port) == "hello"
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"token": "short"}, r"--ws-token has 5 characters; expected 8 or more of letters"),
+        ({"token": "with a space"}, r"--ws-token has 12 characters; expected 8 or more of letters"),
+        ({"origins": ("example.org",)}, r"--ws-origin is 'example.org'; expected one as browsers name it"),
+        ({"origins": ("https://example.org/page",)}, r"--ws-origin is 'https://example.org/page'; expected one"),
+    ],
+)
+def test_tokens_and_origins_that_cannot_be(choices, said):
+    with pytest.raises(UsageError, match=said):
+        WebSocketOutlet(":0", CONTEXT, **choices)
+
+
+@pytest.mark.parametrize("address", ["..:9", "a..b:9", ":٨٧٦٥", "localhost:٩", f"{'a' * 70}:9", "[::::]:9", "x y:9"])
+def test_odd_addresses_are_one_plain_line(address):
+    with pytest.raises((UsageError, SinkError), match=r"^(the WebSocket address is '|cannot serve at )") as raised:
+        WebSocketOutlet(address, CONTEXT)
+    assert "\n" not in str(raised.value)

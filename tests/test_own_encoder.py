@@ -15,7 +15,7 @@ from own_encoders import CARD, CLASSES, write_own
 from scenes import WrittenFaces, two_walkers
 from sequence_sets import columns_of, write_model, write_set, write_split_set
 
-from nets.card import CheckpointFault, read_card
+from nets.card import WEIGHTS, CheckpointFault, read_card
 from nets.checkpoint import load
 from nets.expressions import EXPRESSIONS
 from nets.onnx.encoder import encoder_file
@@ -288,7 +288,23 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "colour": ({"input": {"size": 32, "color": "grey"}}, "input.color is 'grey'; expected rgb or bgr"),
     "four means": ({"input": {"size": 32, "mean": [0, 0, 0, 0]}}, "input.mean has 4 numbers; expected 3"),
     "nan": ({"input": {"size": 32, "scale": float("nan")}}, "input.scale is nan; expected a number"),
-    "zero": ({"input": {"size": 32, "deviation": 0}}, "hold a 0"),
+    "zero": ({"input": {"size": 32, "deviation": 0}}, "holds a number nearer to 0 than 1e-06"),
+    "beyond float32": (
+        {"input": {"size": 32, "scale": 1e300}},
+        "input.scale is 1e[+]300; expected a number of at most",
+    ),
+    "nearly zero": ({"input": {"size": 32, "scale": 1e-300}}, "holds a number nearer to 0 than 1e-06"),
+    "one place": ({"crop": {"points": [[0.5, 0.5]] * 5}}, "crop.points lie on one line, or in one place"),
+    "one line": ({"crop": {"points": [[k / 5, k / 5] for k in range(5)]}}, "crop.points lie on one line, or in one"),
+    "eyes in one": (
+        {"crop": {"points": [[0.3, 0.3], [0.3, 0.3], [0.5, 0.6], [0.3, 0.8], [0.7, 0.8]]}},
+        "have both eyes in one place",
+    ),
+    "pixels": ({"crop": {"points": [[38, 51], [73, 51], [56, 71], [41, 92], [70, 92]]}}, "hold 38; expected shares"),
+    "name of a number": ({"name": 7}, "name is 7; expected text of at most 100 characters"),
+    "name of a path": ({"name": "../../x"}, "name is '../../x'; expected text of at most 100 characters, without /"),
+    "name of two lines": ({"name": "a\nb"}, "name is 'a.*nb'; expected text"),
+    "terms in a list": ({"terms": ["any", "use"]}, r"terms is \['any', 'use'\]; expected text"),
     "uint8 scaled": ({"input": {"size": 32, "dtype": "uint8", "scale": 2}}, "input.scale is of no use to uint8"),
     "template": ({"crop": {"template": "dlib"}}, "crop.template is 'dlib'; expected anclaf or arcface or box"),
     "both": ({"crop": {"template": "box", "points": []}}, "crop has neither points nor a template, or both"),
@@ -451,3 +467,12 @@ def test_a_network_that_mixes_its_faces_is_refused(tmp_path: Path) -> None:
     path.write_bytes(graph.file({"faces": (np.float32, ("B", 3, 32, 32))}, {mean: (1, 3)}))
     with pytest.raises(CheckpointFault, match=r"has the shape \(1, 3\) for 2 faces; expected a row a face"):
         load(path)
+
+
+def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
+    path = write_own(tmp_path)
+    path.write_bytes((WEIGHTS / "anclaf-compact.float.onnx").read_bytes())
+    with pytest.raises(
+        CheckpointFault, match=r"its weights stand in another file \(external data\); expected one file"
+    ):
+        load_runtime(path)

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -22,7 +23,7 @@ from tracker.outputs import check_outputs
 from tracker.report import write_report
 from tracker.report.packing import pack_column
 from tracker.report.page import LIBRARY
-from tracker.report.trace import read_trace
+from tracker.traces.reading import read_trace
 
 SAMPLE = Path(__file__).parent / "assets" / "sample.mp4"
 TIMES = np.round(np.arange(200) / 25, 6)
@@ -61,7 +62,7 @@ def test_a_page_holds_every_number_of_the_table(table: Path) -> None:
     page = write_report(table, ReportConfig())
     facts = facts_of(page)
     trace = read_trace(table)
-    order = np.lexsort((trace.column("timestamp"), trace.column("face_id")))
+    order = np.lexsort((trace.columns["timestamp"], trace.columns["face_id"]))
     assert [packed["name"] for packed in facts["columns"]] == list(trace.columns)
     for packed in facts["columns"]:
         np.testing.assert_array_equal(unpacked(packed, facts["rows"]), trace.columns[packed["name"]][order])
@@ -136,6 +137,30 @@ def test_who_hid_the_faces_is_not_shown_the_source(tmp_path: Path) -> None:
     assert facts_of(write_report(table, ReportConfig(overwrite=True)))["video"] is None
 
 
+def test_a_recording_begins_with_its_trace_and_has_its_boxes_drawn(tmp_path: Path) -> None:
+    """A source's first frame is time 0; of a recording, or an overlay after --start, it is the first row's."""
+    table = write_session(tmp_path, TIMES + 12.5)
+    shutil.copy(SAMPLE, tmp_path / "session.overlay.mp4")
+    sheet = json.loads(table.with_suffix(".meta.json").read_text(encoding="utf-8"))
+    sheet["outputs"] = {"csv": "session.csv", "video": "session.overlay.mp4"}
+    table.with_suffix(".meta.json").write_text(json.dumps(sheet), encoding="utf-8")
+    video = facts_of(write_report(table, ReportConfig()))["video"]
+    assert (video["name"], video["starts_at"], video["boxes"]) == ("session.overlay.mp4", 12.5, False)
+    video = facts_of(write_report(table, ReportConfig(str(SAMPLE), overwrite=True)))["video"]
+    assert (video["name"], video["starts_at"], video["boxes"]) == ("sample.mp4", 0.0, True)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_other_types_of_trace_are_read_as_well(kind: str, tmp_path: Path) -> None:
+    arguments = ["track", str(SAMPLE), "-o", str(tmp_path), "--end", "0.3", "--no-csv"]
+    arguments += ["--jsonl", f"{tmp_path}/"] if kind == "jsonl" else ["--parquet"]
+    with pytest.raises(SystemExit) as ended:
+        affect_main(arguments)
+    assert ended.value.code == 0
+    facts = facts_of(write_report(tmp_path / f"sample.{kind}", ReportConfig()))
+    assert facts["rows"] == 8 and facts["video"]["name"] == "sample.mp4"
+
+
 def test_thumbnails_are_there_only_when_asked_for(table: Path) -> None:
     assert facts_of(write_report(table, ReportConfig(str(SAMPLE))))["thumbnails"] == {}
     pictures = facts_of(write_report(table, ReportConfig(str(SAMPLE), thumbnails=True, overwrite=True)))["thumbnails"]
@@ -146,13 +171,15 @@ def test_thumbnails_are_there_only_when_asked_for(table: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is empty"),
-        ("name,age\nAnna,7\n", "is no table of affect track: its first line is 'name,age'"),
-        ("frame,face_id,timestamp,status,valence\n0,0,0.0,ok,0.5\n", "has no column arousal"),
-        ("frame,face_id,timestamp,status,valence,arousal\n", "has no rows"),
-        ("frame,face_id,timestamp,status,valence,arousal\n0,0,0.0,ok,high,0.1\n", "line 2: valence is 'high'"),
-        ("frame,face_id,timestamp,status,valence,arousal\n0,0,0.0,ok\n", "line 2 has 4 cells; expected 6"),
-        ("frame,face_id,timestamp,status,valence,arousal\n0,0,,ok,0.1,0.1\n", "line 2: timestamp is empty"),
+        ("", "is no trace: it lacks frame, face_id"),
+        ("name,age\nAnna,7\n", "is no trace: it lacks frame, face_id"),
+        ("frame,face_id,timestamp,status,valence_smooth\n0,0,0.0,ok,0.5\n", "is no trace: it lacks arousal_smooth"),
+        ("frame,face_id,timestamp,status,valence_smooth,arousal_smooth\n", "holds no row"),
+        ("frame,face_id,timestamp,status,valence_smooth,arousal_smooth\n0,0,0.0,ok,high,0.1\n", "float: 'high'"),
+        (
+            "frame,face_id,timestamp,status,valence_smooth,arousal_smooth\n0,0,,ok,0.1,0.1\n",
+            "timestamp is empty in row 1",
+        ),
     ],
 )
 def test_what_is_no_trace_is_said_in_a_line(text: str, told: str, tmp_path: Path) -> None:
@@ -163,13 +190,15 @@ def test_what_is_no_trace_is_said_in_a_line(text: str, told: str, tmp_path: Path
     assert not table.with_suffix(".html").exists()
 
 
-def test_a_picture_is_no_table(tmp_path: Path) -> None:
+def test_a_video_is_no_table(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_bytes(SAMPLE.read_bytes()[:5000])
-    with pytest.raises(DataError, match="is not a CSV of affect track: it is no text"):
+    with pytest.raises(DataError, match="cannot be read as a trace"):
         write_report(table, ReportConfig())
-    with pytest.raises(DataError, match=r"cannot read .*: no such file"):
+    with pytest.raises(DataError, match=r"there is no trace .*none\.csv"):
         write_report(tmp_path / "none.csv", ReportConfig())
+    with pytest.raises(DataError, match=r"is no trace; run `affect track"):
+        write_report(SAMPLE, ReportConfig(), tmp_path / "page.html")
 
 
 def test_a_page_or_table_that_is_there_stays(table: Path) -> None:
@@ -202,7 +231,7 @@ def test_a_table_with_others_names_is_read_too(tmp_path: Path) -> None:
     """py-feat's names: Identity for the face, the emotions' bare names for their probabilities."""
     table = write_session(tmp_path / "out", TIMES, columns="pyfeat")
     facts = facts_of(write_report(table, ReportConfig()))
-    assert facts["names"]["face_id"] == "Identity" and facts["names"]["p_happiness"] == "happiness"
+    assert {"face_id", "p_happiness", "pose_Rx"} <= {packed["name"] for packed in facts["columns"]}
 
 
 def test_tracking_writes_the_report_with_the_rest(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tracker.config import SourceOptions
 from tracker.errors import SourceError, UsageError
-from tracker.sources import expand_sources, find_pictures, natural_order, open_source, readahead, without_password
+from tracker.sources import expand_sources, find_pictures, natural_order, open_source, readahead
 from tracker.sources.readahead import ReadAhead
 from tracker.types import Frame, SourceInfo, SourceReport
 
@@ -247,19 +247,3 @@ def test_overlays_that_the_tracker_wrote_are_not_sources_again(tmp_path: Path) -
         (tmp_path / name).touch()
     assert expand_sources([str(tmp_path)]) == [str(tmp_path / name) for name in ("a.mp4", "b.mp4")]
     assert expand_sources([str(tmp_path / "a.overlay.mp4")]) == [str(tmp_path / "a.overlay.mp4")]
-
-
-@pytest.mark.parametrize(
-    ("uri", "told"),
-    [
-        ("rtsp://me:p@ss@host/live?a=b@c", "rtsp://host/live?..."),
-        ("http://host/video.cgi?user=admin&pwd=secret", "http://host/video.cgi?..."),
-        ("rtsp://admin:p#ss@cam/1", "rtsp://cam/1"),
-        ("rtsp://admin:p?ss@cam/1", "rtsp://cam/1"),
-        ("http://host/a@b.mp4", "http://host/a@b.mp4"),
-        ("clips/me@home.mp4", "clips/me@home.mp4"),
-        ("camera:0", "camera:0"),
-    ],
-)
-def test_passwords_go_nowhere(uri: str, told: str) -> None:
-    assert without_password(uri) == told

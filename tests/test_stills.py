@@ -102,10 +102,11 @@ def test_the_overlay_of_a_still_is_a_picture(album: Path, tmp_path: Path) -> Non
     assert again.exit_code == 0 and "is complete" in again.output
 
 
-def test_stills_have_no_plot(album: Path, tmp_path: Path) -> None:
-    result = affect("track", album, "-o", tmp_path, "--plot")
+@pytest.mark.parametrize(("option", "does"), [("--plot", "draws"), ("--report", "shows")])
+def test_stills_have_no_trace_over_time(album: Path, tmp_path: Path, option: str, does: str) -> None:
+    result = affect("track", album, "-o", tmp_path, option)
     assert result.exit_code == 1
-    assert "is stills, and --plot draws a trace over time; leave it out, or say --sequence" in result.output
+    assert f"is stills, and {option} {does} a trace over time; leave it out, or say --sequence" in result.output
 
 
 def test_the_command_for_pictures(album: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tracker.cli import main
 from tracker.errors import UsageError
 from tracker.traces.baseline import baselines_of, parse_choice, write_relative
 from tracker.traces.reading import read_trace
+from tracker.types import EXPRESSIONS
 
 
 def run(*arguments: object) -> Result:
@@ -57,7 +59,20 @@ def test_the_calmest_stretch_is_found(tmp_path: Path) -> None:
     shaking = np.array(LAUGHING) + rng.normal(scale=0.01, size=(150, 2))
     found = baseline(tmp_path, [*shaking.tolist(), *[RESTING] * 110, *shaking.tolist()], "auto")
     assert (found.valence, found.arousal) == pytest.approx(RESTING, abs=1e-6)
-    assert 6 <= found.start and found.end <= 10.5
+    assert found.start >= 6 and found.end <= 10.5
+
+
+def test_of_two_calm_stretches_the_neutral_one_is_taken(tmp_path: Path) -> None:
+    chances = np.full(len(EXPRESSIONS), 0.05, np.float32)
+    frames = []
+    for frame in frames_of(TALE):
+        (sample,) = frame.samples
+        expressions = chances.copy()
+        expressions[EXPRESSIONS.index("neutral" if sample.valence_smooth < 0 else "happiness")] = 0.65
+        frames.append(replace(frame, samples=(replace(sample, expressions=expressions),)))
+    trace = read_trace(trace_file(tmp_path, frames, extras=("expressions",)))
+    found = baselines_of(trace, "auto", one_person=True)[None]
+    assert (found.valence, found.arousal) == RESTING
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from sessions import write_session
 from trace_files import frames_of, trace_file
 from tracked import sample_at, tracked
 
@@ -96,6 +97,20 @@ def test_conditions_are_those_of_the_events(tmp_path: Path) -> None:
     assert "| happy | 2.00, 3.00 | 25 | 0% | 0% | +0.60" in page and "Fit to use?" in page
 
 
+def test_what_a_reader_of_the_report_left_out_does_not_count(tmp_path: Path) -> None:
+    trace = write_session(tmp_path, np.arange(100) / 25, faces=1)
+    before = summarise([trace], SummaryConfig())
+    (tmp_path / "session.events.csv").write_text(
+        "frame,timestamp,event,duration\n25,1,excluded,2\n75,3,late,1\n", encoding="utf-8"
+    )
+    whole, *others = summarise([trace], SummaryConfig())
+    assert [each.part.condition for each in others] == ["late", "late"]
+    assert (before[0].figures["frames"], whole.figures["frames"]) == (100, 50)
+    smooth = read_trace(trace).face(0)["valence_smooth"]
+    kept = np.concatenate([smooth[:25], smooth[75:]])
+    assert whole.figures["valence_mean"] == pytest.approx(np.nanmean(kept), abs=1e-6)
+
+
 def test_a_moment_lasts_until_the_next_or_as_long_as_around_says(tmp_path: Path) -> None:
     file = trace_file(tmp_path, frames_of(HALVES))
     (tmp_path / "clip.events.csv").write_text("frame,timestamp,event\n25,1.0,one\n50,2.0,two\n", encoding="utf-8")
@@ -153,6 +168,25 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
         assert result.exit_code == 1, message
         assert message in result.output and result.output.count("\n") == 1, result.output
     assert not (tmp_path / "made").exists()
+
+
+def test_pictures_have_no_time(tmp_path: Path) -> None:
+    frames = [tracked(place, 0.0, [sample_at(0.0)]) for place in range(3)]
+    file = trace_file(tmp_path, frames)
+    result = run("summary", file, "-o", tmp_path / "made")
+    assert result.exit_code == 1 and "tells of pictures, which have no time" in result.output
+    one = trace_file(tmp_path, frames[:1], "one")
+    (summary,) = summarise([one], SummaryConfig())
+    assert summary.figures["good"] == 1 and summary.fit.verdict == "no"
+
+
+def test_a_model_that_gives_no_numbers_is_not_a_lost_face(tmp_path: Path) -> None:
+    affect = [*HALVES[:50], *[(np.nan, np.nan)] * 50]
+    (summary,) = summarise(
+        [trace_file(tmp_path, frames_of(affect, ["ok"] * 50 + ["model_fault"] * 50))], SummaryConfig()
+    )
+    assert summary.fit.lost == 0 and summary.fit.low_quality == 0
+    assert "the model gave no numbers in 50% of the frames" in summary.fit.reasons
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:

@@ -101,7 +101,10 @@ def test_annealing_is_linear_and_of_the_divergence_or_of_all() -> None:
         ({"annealing": "some"}, "annealing is 'some'; expected none, kl, whole"),
         ({"batch": 0}, "batch is 0; expected 1 or more"),
         ({"gamma": 0}, "variance, gamma or learning_rate is not above 0; expected positive numbers"),
-        ({"model.latent": 0}, "the changed configuration cannot be used: latent is 0; expected 1 or more"),
+        (
+            {"model.latent": 0},
+            "the changed configuration cannot be used: latent is 0; expected a whole number, 1 to 16384",
+        ),
         (
             {"triplets.draw": 3},
             "no setting 'triplets.draw'; expected a dotted name that begins with one of name, model",

@@ -33,6 +33,8 @@ SOURCES = {
     "face_detection_short": f"{FOLDER}/face_detection/face_detection_short_range.tflite",
     "face_detection_full": f"{FOLDER}/face_detection/face_detection_full_range_sparse.tflite",
 }
+ANY_SIZE = ("face_detection_full",)
+"""What is made of convolutions alone, whose sides may be any multiples of 32."""
 LIDS = 16
 """Of an eye's points, those on its lids come first."""
 NAMES = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
@@ -171,7 +173,7 @@ def convert(data: bytes, name: str) -> onnx.ModelProto:
     """The ONNX model of a .tflite file."""
     source, writer = Source(data), Writer()
     (picture,) = source.inputs
-    side = source.shape(picture)[1]
+    sides = ["H", "W"] if name in ANY_SIZE else source.shape(picture)[1:3]
     low, high = (0.0, 1.0) if name.startswith("face_mesh") else (-1.0, 1.0)
     writer.add("Cast", ["pictures"], "levels", to=TensorProto.FLOAT)
     writer.add("Transpose", ["levels"], "planes", perm=[0, 3, 1, 2])
@@ -187,7 +189,7 @@ def convert(data: bytes, name: str) -> onnx.ModelProto:
     graph = helper.make_graph(
         writer.nodes,
         name,
-        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["N", side, side, 3])],
+        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["N", *sides, 3])],
         outputs,
         list(writer.initializers.values()),
     )
@@ -427,9 +429,11 @@ def _finish(source: Source, writer: Writer, name: str) -> list[onnx.ValueInfoPro
         row = helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, ["N", 468, 3])
     else:
         writer.add("Identity", [measured], "boxes")
-        row = helper.make_tensor_value_info("boxes", TensorProto.FLOAT, ["N", *source.shape(first)[1:]])
+        anchors = "A" if name in ANY_SIZE else source.shape(first)[1]
+        row = helper.make_tensor_value_info("boxes", TensorProto.FLOAT, ["N", anchors, source.shape(first)[2]])
     writer.add("Flatten", [logits], "logits", axis=1)
-    return [row, helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", int(np.prod(source.shape(second)))])]
+    count = "A" if name in ANY_SIZE else int(np.prod(source.shape(second)))
+    return [row, helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", count])]
 
 
 def main() -> None:

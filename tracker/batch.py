@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from tracker.addresses import normal, shown
 from tracker.config import AUTO, OWN, BatchConfig
 from tracker.engine import Engine, track
 from tracker.errors import SourceError, UsageError
@@ -36,7 +37,7 @@ from tracker.outputs import (
 from tracker.recording import Recorder, left_alone
 from tracker.sheets import Outcome
 from tracker.sinks import SinkContext, open_sink
-from tracker.sources import count_stills, expand_sources, open_source, root_of, without_password
+from tracker.sources import count_stills, expand_sources, open_source, root_of
 from tracker.traces.baseline import Baseline, baselines_of, parse_choice
 from tracker.traces.reading import TYPES, read_trace
 from tracker.workers import track_by_workers
@@ -82,7 +83,7 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
     todo = []
     for job in jobs:
         outcome = left_alone(job, config, models)
-        if outcome and manifest and outcome.state == "skipped" and source_key(job.uri, job) not in noted:
+        if outcome and manifest and outcome.state == "skipped" and source_key(job) not in noted:
             outcome = None  # its process was killed before it could note that: whoever has the lease does
         todo += [] if outcome else [job]
         outcomes += [outcome] if outcome else []
@@ -92,10 +93,10 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
         for job in jobs:
             release(job)
     if manifest:
-        by_uri = {job.uri: job for job in jobs}
-        lines = [line_of(each, by_uri.get(each.uri)) for each in outcomes if each.state in ("failed", "refused")]
+        by_name = {job.name: job for job in jobs}
+        lines = [line_of(each, by_name.get(each.uri)) for each in outcomes if each.state in ("failed", "refused")]
         add_lines(manifest, lines, unless_there=True)
-    order = {uri: place for place, uri in enumerate(uris)}
+    order = {job.name: place for place, job in enumerate(jobs)}
     return sorted(outcomes, key=lambda outcome: order.get(outcome.uri, -1))
 
 
@@ -122,7 +123,7 @@ def _planned(job: Job, config: BatchConfig) -> Outcome:
     """What a dry run tells of a source that would be tracked."""
     files = tuple(map(str, job.outputs(config.output).values()))
     told = f"would be written to {', '.join(files)}"
-    return Outcome(job.uri, "planned", told, str(job.folder / job.stem), files)
+    return Outcome(job.name, "planned", told, str(job.folder / job.stem), files)
 
 
 def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list[str], dict[str, str], list[Outcome]]:
@@ -134,9 +135,9 @@ def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list
     roots: dict[str, str] = {}
     failed = []
 
-    def fail(name: str, error: Exception) -> None:
-        refused = isinstance(error, OSError) and not isinstance(error, SourceError)
-        why = f"{name} cannot be read: {error.strerror}" if refused else error  # type: ignore[attr-defined]
+    def fail(uri: str, error: Exception) -> None:
+        name = shown(normal(uri))
+        why = error if isinstance(error, SourceError) else f"{name} cannot be read: {getattr(error, 'strerror', error)}"
         failed.append(Outcome(name, "failed", one_line(why)))
 
     for pattern in patterns:
@@ -175,7 +176,7 @@ def _neutral(uris: Sequence[str], config: BatchConfig) -> np.ndarray | None:
     """(P, 3): everybody's neutral face, read before anything is written. Raises UsageError, SourceError."""
     for uri in uris:
         if config.tracker.neutral == OWN and (uri == STDIN or "://" in uri or Path(uri).is_fifo()):
-            name = "standard input" if uri == STDIN else without_password(uri)
+            name = "standard input" if uri == STDIN else shown(uri)
             raise UsageError(f"--neutral own reads a source twice, and {name} comes once; give a picture or a video")
     return read_neutral(config.model, config.tracker)
 

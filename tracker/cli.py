@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 import tracker
+from tracker.addresses import shown_in
 from tracker.commands.options import DEBUG, debug_option
 from tracker.errors import UsageError
 from tracker.faults import plain_line
@@ -108,7 +109,7 @@ def load(place: str) -> Any:
 def fail(error: Exception, debug: bool) -> int:
     """Say the error on standard error, after its traceback where wanted; returns the exit code."""
     if debug:
-        traceback.print_exception(error)
+        click.echo(shown_in("".join(traceback.format_exception(error))), err=True, nl=False)
     click.echo(f"error: {plain_line(error)}", err=True)
     return 2 if isinstance(error, UsageError) else 1
 

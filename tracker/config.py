@@ -56,10 +56,16 @@ class QualityLimits:
 
     min_size_px: float = 48.0
     """Shorter side of the face's box."""
-    min_brightness: float = 30.0
+    min_brightness: float = 12.0
     """Mean grey level of the crop, 0 to 255."""
     min_sharpness: float = 8.0
-    """Standard deviation of the crop's Laplacian, grey levels."""
+    """Standard deviation of the Laplacian of the crop, its contrast made that of an ordinary one, grey levels."""
+    max_blocks: float = 0.2
+    """Steps between the blocks of 8 pixels that strong compression leaves, grey levels, by pixel of the face's width."""
+    max_upside_down: float = 0.25
+    max_eyes_hidden: float = 0.5
+    max_mouth_hidden: float = 0.66
+    """What tracker.faces.hidden says of a face, about 0 to 1."""
     max_turn_deg: float = 45.0
     """Yaw or pitch away from the camera."""
 
@@ -178,6 +184,8 @@ class OutputConfig:
     name: str | None = None
     """How the outputs are called: text with {name}, {parent} (the source's folder), {path} (the folders mirrored below
     the output folder), {model}, {start}, {end}; None is {path}/{name}."""
+    full_paths: bool = False
+    """The sheet tells a source's whole path, the home folder's too, for which it else has ~."""
     baseline: str | None = None
     """From where `valence_rel` and `arousal_rel` start, in batch: A:B seconds of each source, OWN (its calm frames),
     AUTO (its calmest seconds), or a file: a trace, a film or a picture of the person at rest; None for no such columns.
@@ -199,6 +207,8 @@ class CaptureOptions:
     """FourCC asked of a camera, such as MJPG; None leaves its choice."""
     backend: Literal["auto", "v4l2", "avfoundation", "msmf", "dshow", "any"] = "auto"
     """OpenCV's way to a camera; auto is the platform's own."""
+    stream: int | None = None
+    """Number of the video stream of a file or stream, as `affect info` counts; None takes the default, largest one."""
     pace: float = 1.0
     """Speed of a file: 1 is its own pace, 2 twice as fast. Its frames keep their times."""
     loop: bool = False
@@ -214,6 +224,7 @@ class CaptureOptions:
         check_range("width (pixels)", self.width or 16, 16, 16384)
         check_range("height (pixels)", self.height or 16, 16, 16384)
         check_range("camera rate (Hz)", self.rate_hz or 1.0, 1.0, 1000.0)
+        check_range("stream", self.stream or 0, 0, 10_000)
         check_range("pace", self.pace, 0.05, 50.0)
         check_range("stall (seconds)", self.stall_s, 0.5, 3600.0)
         check_range("longest wait (seconds)", self.longest_wait_s, 0.1, 3600.0)
@@ -229,6 +240,10 @@ class OutletConfig:
     """JSON lines on standard output."""
     ws: str | None = None
     """HOST:PORT of a WebSocket server of ours; :PORT alone is 127.0.0.1."""
+    ws_origins: tuple[str, ...] = ()
+    """Origins (https://example.org) whose pages may connect to the WebSocket server, besides those of this machine."""
+    ws_token: str | None = None
+    """What a client must bring, as ws://HOST:PORT/?token=TOKEN. None: on loopback nothing, elsewhere one made anew."""
     osc: str | None = None
     """HOST:PORT that OSC messages go to, by UDP; :PORT alone is 127.0.0.1."""
     lsl: str | None = None

@@ -1,5 +1,6 @@
 """Frames in, tracked frames out: the only module that composes the stages."""
 
+import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -19,15 +20,18 @@ from tracker.cuts import CutDetector
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
 from tracker.faces.association import FaceAssociator
+from tracker.faces.hidden import SIDE
 from tracker.faces.identity import FaceIdentity
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.pose import head_pose
-from tracker.faces.quality import is_low_quality, picture_quality
+from tracker.faces.quality import is_low_quality, picture_quality, shrunk
 from tracker.landmark_codes import LandmarkCodes
 from tracker.recurrence import Combiner, Recurrence
 from tracker.ring import RingBuffer
 from tracker.smoothing import Smoother, make_smoother, step_lag_ms
 from tracker.types import EXPRESSIONS, AffectSample, Face, FaceFeatures, Frame, Told, TrackedFrame
+
+log = logging.getLogger(__name__)
 
 FRAMES_AHEAD = 3
 """Frames whose faces are found before they can be measured; a live run takes 1, so that its frames are new."""
@@ -38,6 +42,9 @@ WARM_UP = 3
 
 LANDMARKS = 468
 """Of a mesh without irises."""
+
+SMALL = Template(size=SIDE, channels=1)
+"""Of the crop in which whatever hides a face is looked for."""
 
 
 class Landmarker(Protocol):
@@ -140,6 +147,7 @@ class Engine:
         self._associator = FaceAssociator(self.config.max_gap_s, self.config.remember_s, FaceIdentity())
         self._states: dict[int, FaceState] = {}
         self._time: float | None = None
+        self._told_unsound = False
         self._halves: Ahead[Found] | None = None
         self._landmarker = landmarker or FaceLandmarker(self.config)
         self._given_landmarker = landmarker
@@ -157,7 +165,7 @@ class Engine:
         """The first half of step(): the frame's faces and their ids. Times must rise, but for stills."""
         if frame.name is not None:
             self._associator.reset()
-            faces = self._associator.update(self._still_landmarker.detect(frame.image), frame.time)
+            faces = self._associator.update(self._detect(self._still_landmarker, frame), frame.time)
             return Found(frame, faces, set(), set())
         if self._time is not None and not frame.time > self._time:
             raise UsageError(
@@ -168,16 +176,28 @@ class Engine:
         cut = self._cuts.update(frame.image, frame.time)
         if cut:
             self._landmarker.reset()
-        faces = self._landmarker.detect(frame.image)
+        faces = self._detect(self._landmarker, frame)
         replaced = not cut and self._associator.replaced(faces, frame.image)
         if replaced:  # what the landmarker follows may be another face by now
             self._landmarker.reset()
-            faces = self._landmarker.detect(frame.image)
+            faces = self._detect(self._landmarker, frame)
         before = self._associator.alive
-        faces = self._associator.update(faces, frame.time, frame.image, cut)
+        faces = self._associator.update(faces, frame.time, frame.image, cut, replaced)
         ongoing = self._associator.ongoing
         cut = cut or (replaced and bool(before) and not any(face.track_id in ongoing for face in faces))
         return Found(frame, faces, self._associator.alive, ongoing, cut)
+
+    def _detect(self, landmarker: Landmarker, frame: Frame) -> list[Face]:
+        """The landmarker's faces but for those whose landmarks are no numbers: the run goes on without these."""
+        faces = landmarker.detect(frame.image)
+        sound = [face for face in faces if np.isfinite(face.landmarks).all()]
+        if len(sound) < len(faces) and not self._told_unsound:
+            self._told_unsound = True
+            log.warning(
+                "frame %d has a face whose landmarks are not finite numbers; it is left out, as all such are",
+                frame.index,
+            )
+        return sound
 
     def measure(self, found: Found) -> TrackedFrame:
         """The second half of step(): what the networks and the filter say of the faces, in the order of the frames."""
@@ -292,7 +312,9 @@ class Engine:
 
     def _see(self, image: np.ndarray, face: Face) -> Sighting:
         crop, pose = align(image, face.landmarks, self._template), head_pose(face.landmarks)
-        return Sighting(face, crop, pose, picture_quality(crop, face.box, pose, self.config.quality))
+        own = self._template.points == SMALL.points and self._template.box is None and self._template.size >= SMALL.size
+        small = shrunk(crop if own else align(image, face.landmarks, SMALL), SMALL.size)
+        return Sighting(face, crop, pose, picture_quality(crop, face.box, pose, self.config.quality, image, small))
 
     def _sample(self, time: float, sighting: Sighting, answer: Answer) -> AffectSample:
         face, _, pose, quality = sighting

@@ -2,6 +2,7 @@
 
 import re
 
+from tracker.addresses import shown_in
 from tracker.errors import AffectError
 
 SYSTEM_PACKAGES = {
@@ -37,13 +38,13 @@ MISSING_LIBRARY = re.compile(r"(lib[\w.+-]+?\.so)([\d.]*): cannot open shared ob
 def plain_line(error: BaseException) -> str:
     """One line for any exception: an AffectError's own text, the package that is missing, or the kind and text."""
     if isinstance(error, AffectError):
-        return one_line(error)
+        return shown_in(one_line(error))
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing_module(error.name)
     library = MISSING_LIBRARY.search(str(error)) if isinstance(error, ImportError | OSError) else None
     if library:
         return _missing_library(library[1], library[1] + library[2])
-    return f"unexpected {type(error).__name__}: {one_line(error)}; run again with --debug"
+    return f"unexpected {type(error).__name__}: {shown_in(one_line(error))}; run again with --debug"
 
 
 def one_line(value: object) -> str:

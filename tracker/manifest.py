@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 import tracker
 from tracker.config import BatchConfig
 from tracker.errors import SinkError, UsageError
-from tracker.outputs import Job, Sheet, read_sheet, settings
+from tracker.outputs import Job, Sheet, private, read_sheet, settings
 from tracker.sheets import Outcome
-from tracker.sources import find_pictures, without_password
+from tracker.sources import find_pictures
 
 try:
     import fcntl
@@ -36,7 +36,8 @@ def begin_manifest(path: Path, config: BatchConfig, models: Mapping[str, str], s
     sources is their number in all shards; a later call that finds another number notes it in a line of its own.
     Raises UsageError for a file that is none and for the manifest of another run, SinkError where it cannot be written.
     """
-    run = {"folder": str(Path(config.output.folder).resolve()), "models": dict(models), "options": settings(config)}
+    folder = str(Path(config.output.folder).resolve())
+    run = {"folder": private(folder), "models": dict(models), "options": settings(config)}
     with _opened(path) as file:
         begun = _runs(file)
         if not begun:
@@ -89,8 +90,8 @@ def line_of(outcome: Outcome, job: Job | None = None, config: BatchConfig | None
         paths = job.outputs(config.output) if told and state in ("done", "truncated") else {}
         files = {kind: Path(path) for kind, path in paths.items() if Path(path).is_file() or Path(path).is_dir()}
         digests = {"source": _digest_of_source(job.uri)} | {kind: digest_of(path) for kind, path in files.items()}
-    return {
-        "source": source_key(outcome.uri, job),
+    line = {
+        "source": source_key(job) if job else outcome.uri,
         "state": state,
         "output": outcome.output or (str(job.folder / job.stem) if job else ""),
         "rows": told.get("rows", outcome.rows),
@@ -100,12 +101,12 @@ def line_of(outcome: Outcome, job: Job | None = None, config: BatchConfig | None
         "sha256": digests,
         "detail": "; ".join(told.get("warnings", [])) or outcome.detail,
     }
+    return private(line)
 
 
-def source_key(uri: str, job: Job | None = None) -> str:
-    """What the manifest calls a source: its absolute path, or its address without a password."""
-    path = job.source["path"] if job else None
-    return without_password(path or uri)
+def source_key(job: Job) -> str:
+    """What the manifest calls a source: its absolute path, ~ for the home folder, or its address as it may be shown."""
+    return job.source["path"] or job.name
 
 
 def digest_of(path: Path) -> str:

@@ -15,7 +15,6 @@ from tracker.outputs import SHEET, Sheet, read_sheet
 from tracker.sinks.files import PartFile
 from tracker.sinks.parquet import GROUP_ROWS, type_of
 from tracker.sinks.records import COLUMNS, EXTRAS, Column, column_names
-from tracker.sources import without_password
 
 NAMED = 3
 """Sources that are named where several are at fault."""
@@ -40,7 +39,7 @@ def merge_tables(folder: Path, target: Path, manifest: Path | None = None, overw
         raise DataError(f"{told}; see `affect status {folder}`, and give the same `affect track` again")
     sources: dict[str, Path] = {}
     for path, sheet in found.items():
-        source = without_password(sheet["source"].get("path") or f"{sheet['source'].get('uri')} ({path})")
+        source = sheet["source"].get("path") or f"{sheet['source'].get('uri')} ({path})"
         if source in sources:
             raise DataError(f"{source} is there twice, as {sources[source]} and {path}; remove one with its tables")
         sources[source] = path

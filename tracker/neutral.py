@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from tracker.addresses import shown
 from tracker.config import OWN, SourceOptions, TrackerConfig
 from tracker.engine import Engine, track
 from tracker.errors import SourceError
@@ -29,7 +30,9 @@ def neutral_in(engine: Engine, uri: str) -> np.ndarray:
     except SourceError as error:
         raise SourceError(f"no neutral face: {error}") from error
     if None not in found:
-        raise SourceError(f"no neutral face: none is seen well in {uri}; expected a relaxed face, from the front")
+        raise SourceError(
+            f"no neutral face: none is seen well in {shown(uri)}; expected a relaxed face, from the front"
+        )
     return found[None]
 
 

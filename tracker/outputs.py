@@ -12,8 +12,8 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from tracker.addresses import shown, told_apart, without_home
 from tracker.config import OVERLAY_SUFFIX, STILL_OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
 from tracker.errors import AffectError, SinkError, UsageError
 from tracker.leases import lock_path
@@ -44,6 +44,7 @@ WITHOUT_EFFECT = (
     ("tracker", "threads"),
     ("output", "folder"),
     ("output", "name"),
+    ("output", "full_paths"),
 )
 """Settings that change nothing of what is written."""
 LONGEST_STEM = 180
@@ -75,6 +76,11 @@ class Job:
     """Of these outputs, as the sheet told when the job was made."""
     stills: int = 0
     """Pictures that are measured each by itself, and annotated each in a file of its own; 0 for a film."""
+
+    @property
+    def name(self) -> str:
+        """The source as it may be shown."""
+        return shown(self.uri)
 
     @property
     def sheet(self) -> Path:
@@ -136,15 +142,20 @@ def check_outputs(config: OutputConfig, sources: int, workers: int) -> None:
 
 
 def identity(uri: str) -> Sheet:
-    """What tells a source from another and from its own later versions: absolute path, bytes, newest change (seconds).
+    """What tells a source from another and from its own later versions: path, bytes, newest change (seconds).
 
+    The path is absolute, but begins with ~ in the user's home folder; of an address it is tracker.addresses.told_apart.
     Nobody knows what standard input holds: it is never the same.
     """
     if uri == STDIN or "://" in uri:
-        return NEVER_THE_SAME if uri == STDIN else {**NEVER_THE_SAME, "path": uri}
+        return NEVER_THE_SAME if uri == STDIN else {**NEVER_THE_SAME, "path": told_apart(uri)}
     stats = [Path(file).stat() for file in find_pictures(uri) or [uri] if Path(file).exists()]
     newest = max((stat.st_mtime for stat in stats), default=None)
-    return {"path": str(Path(uri).resolve()), "size": sum(stat.st_size for stat in stats), "mtime": newest}
+    return {
+        "path": without_home(str(Path(uri).resolve())),
+        "size": sum(stat.st_size for stat in stats),
+        "mtime": newest,
+    }
 
 
 def claim(uris: Iterable[str], folder: Path, names: Mapping[str, Path] | None = None) -> list[Job]:
@@ -338,18 +349,28 @@ def read_sheet(path: Path) -> Sheet:
         sheet = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return sheet if isinstance(sheet, dict) and isinstance(sheet.get("source"), dict) else {}
+    return private(sheet) if isinstance(sheet, dict) and isinstance(sheet.get("source"), dict) else {}
+
+
+def private(value: Any) -> Any:
+    """What a sheet says, or a part of it, with ~ for the user's home folder in every text."""
+    if isinstance(value, dict):
+        return {name: private(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [private(each) for each in value]
+    return without_home(value) if isinstance(value, str) else value
 
 
 def settings(config: BatchConfig | LiveConfig) -> Sheet:
-    """The choices that change what is written, as JSON gives them back."""
+    """The choices that change what is written, as JSON gives them back: addresses as they may be shown, ~ for home."""
     live = isinstance(config, LiveConfig)
     parts = ("capture" if live else "source", "tracker", "output")
     chosen: Sheet = {part: asdict(getattr(config, part)) for part in parts}
     for part, name in WITHOUT_EFFECT:
         chosen.get(part, {}).pop(name, None)
     chosen |= {name: getattr(config, name) for name in LIVE_SETTINGS if live}
-    return json.loads(json.dumps(chosen))
+    chosen["tracker"]["neutral"] = chosen["tracker"]["neutral"] and shown(chosen["tracker"]["neutral"])
+    return private(json.loads(json.dumps(chosen)))
 
 
 def is_complete(job: Job, config: BatchConfig, models: Mapping[str, str]) -> bool:
@@ -428,7 +449,7 @@ def source_name(uri: str) -> str:
     if uri == STDIN:
         return "stdin"
     if "://" in uri:
-        return Path(urlsplit(uri).path).stem or "stream"
+        return Path(shown(uri).partition("://")[2].partition("/")[2].strip("./?")).stem.strip(".") or "stream"
     path = Path(uri).resolve()
     if path.is_file():
         return path.stem

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from tracker.addresses import shown_in
 from tracker.config import OWN, BatchConfig, ReportConfig
 from tracker.engine import Engine, track
 from tracker.errors import SinkError
@@ -23,7 +24,18 @@ from tracker.interrupt import Interrupt
 from tracker.leases import Held, Lease
 from tracker.manifest import add_lines, line_of
 from tracker.neutral import neutral_faces
-from tracker.outputs import STDOUT, SUFFIXES, Job, Sheet, begin, ensure_claim, is_complete, read_sheet, settings
+from tracker.outputs import (
+    STDOUT,
+    SUFFIXES,
+    Job,
+    Sheet,
+    begin,
+    ensure_claim,
+    is_complete,
+    private,
+    read_sheet,
+    settings,
+)
 from tracker.report import write_report
 from tracker.sheets import Outcome, State, Tally, outcome_of, sheet_of
 from tracker.sinks import Sink, SinkContext, open_sink, parts_of, write_meta
@@ -90,7 +102,7 @@ class Recorder:
         patience, the answer is None; one with other options has this refused.
         """
         if self.interrupt.flag.is_set():
-            return Outcome(job.uri, "interrupted", "not started")
+            return Outcome(job.name, "interrupted", "not started")
         waited = False
         try:
             while True:
@@ -100,16 +112,16 @@ class Recorder:
                 except Held as held:
                     if held.holder.purpose != self._purpose(job):
                         told = f"{job.folder / job.stem} is being written by {held.holder.told} with other options"
-                        return Outcome(job.uri, "refused", f"{told}; choose another folder with -o, or wait for it")
+                        return Outcome(job.name, "refused", f"{told}; choose another folder with -o, or wait for it")
                     if not patient:
                         return None
                     waited = True
                     time.sleep(WAIT_S)
                     self.interrupt.check()
         except KeyboardInterrupt:
-            return Outcome(job.uri, "interrupted", "not started")
+            return Outcome(job.name, "interrupted", "not started")
         except SinkError as error:
-            return Outcome(job.uri, "failed", plain_line(error))
+            return Outcome(job.name, "failed", plain_line(error))
         try:
             outcome = self._by_another(job, waited) or left_alone(job, self.config, self.models)
             return self._noted(job, outcome or self._attempt_alone(job, leases), made=outcome is None)
@@ -121,7 +133,7 @@ class Recorder:
         """What became of a source that another run with the same options tried since this one began; None: nothing."""
         name = str(job.folder / job.stem)
         if waited and is_complete(job, self.config, self.models):
-            return Outcome(job.uri, "skipped", "another run with the same options made it", name)
+            return Outcome(job.name, "skipped", "another run with the same options made it", name)
         sheet = read_sheet(job.sheet)
         state = sheet.get("state")
         if (
@@ -130,7 +142,7 @@ class Recorder:
             or sheet.get("options") != settings(self.config)
         ):
             return None
-        return Outcome(job.uri, state, f"in another run: {'; '.join(sheet['warnings'])}", name)
+        return Outcome(job.name, state, f"in another run: {'; '.join(sheet['warnings'])}", name)
 
     def _noted(self, job: Job, outcome: Outcome, made: bool) -> Outcome:
         """Add the outcome to the manifest, where there is one; made: by this try. The job's leases are held still."""
@@ -184,7 +196,7 @@ class Recorder:
             self._report(job)
         except (KeyboardInterrupt, Exception) as error:
             if self.config.debug and isinstance(error, Exception):
-                traceback.print_exc()
+                print(shown_in(traceback.format_exc()), end="", file=sys.stderr)
             stopped = isinstance(error, KeyboardInterrupt) or self.interrupt.flag.is_set()
             tally.problems.append("interrupted" if isinstance(error, KeyboardInterrupt) else plain_line(error))
             leases[0].give_back()
@@ -203,7 +215,7 @@ class Recorder:
     def _sheet(self, job: Job, tally: Tally, state: State) -> Sheet:
         """What the sheet tells besides the run: how it ended, at which try, and what rerun needs."""
         told = {"state": state, "tries": tally.tries, "model_given": self.config.model}
-        return sheet_of(job, tally, self.config) | told
+        return sheet_of(job, tally, self.config) | private(told)
 
     def _report(self, job: Job) -> None:
         """Write the report, where wanted, of the table and the sheet."""
@@ -258,6 +270,10 @@ class Recorder:
 
     def _open_sinks(self, job: Job, tally: Tally, info: SourceInfo, stack: ExitStack) -> list[Sink]:
         output = self.config.output
+        if output.report and info.kind == "stills":
+            raise SinkError(
+                f"{job.uri} is stills, and --report shows a trace over time; leave it out, or say --sequence"
+            )
         context = SinkContext(
             info=info,
             source_uri=job.uri,
@@ -298,7 +314,7 @@ class Recorder:
 
 
 def _name(job: Job) -> str:
-    return Path(job.uri).name
+    return job.name if "://" in job.uri else Path(job.uri).name
 
 
 def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outcome | None:
@@ -309,7 +325,7 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
     paths = job.outputs(config.output).values()
     files = all(path != STDOUT and (Path(path).is_file() or Path(path).is_dir()) for path in paths)
     if is_complete(job, config, models) and (files or config.resume):
-        return Outcome(job.uri, "skipped", f"{name} is complete; --overwrite tracks it again", name)
+        return Outcome(job.name, "skipped", f"{name} is complete; --overwrite tracks it again", name)
     standing = job.standing(config.output)
     sheet = read_sheet(job.sheet)
     broken_off = not sheet.get("complete") and sheet.get("options") == settings(config)
@@ -318,7 +334,7 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
     told = f"{', '.join(map(str, standing))} exists"
     if sheet.get("complete") and sheet.get("options") != settings(config):
         told += ", made with other options"
-    return Outcome(job.uri, "refused", f"{told}; --overwrite replaces it, -o or --output-name keeps both", name)
+    return Outcome(job.name, "refused", f"{told}; --overwrite replaces it, -o or --output-name keeps both", name)
 
 
 def _write(sinks: list[Sink], tracked: TrackedFrame) -> None:

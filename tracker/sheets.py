@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tracker
 from tracker.config import BatchConfig, LiveConfig
-from tracker.outputs import Job, Sheet, settings
+from tracker.outputs import Job, Sheet, private, settings
 from tracker.types import SourceInfo, SourceReport, TrackedFrame
 
 State = Literal["done", "skipped", "planned", "truncated", "failed", "refused", "interrupted"]
@@ -57,6 +57,8 @@ class Tally:
     """What relative values start from; None where none was asked for."""
     remarks: list[str] = field(default_factory=list)
     """What is worth knowing of a run that is whole."""
+    cuts: list[dict[str, float]] = field(default_factory=list)
+    """Index and timestamp, s, of the first frame of each further scene."""
     problems: list[str] = field(default_factory=list)
     """Why the run broke off."""
 
@@ -66,6 +68,8 @@ class Tally:
         self.with_faces += bool(tracked.faces)
         self.rows += max(1, len(tracked.samples))
         self.face_ids.update(sample.track_id for sample in tracked.samples)
+        if tracked.cut:
+            self.cuts.append({"frame": tracked.frame.index, "timestamp": round(tracked.frame.time, 6)})
 
     @property
     def complete(self) -> bool:
@@ -91,10 +95,10 @@ def sheet_of(
     """What NAME.meta.json says; outputs by kind are those that the configuration names, unless given."""
     report = tally.report
     outputs = job.outputs(config.output) if outputs is None else outputs
-    return {
+    sheet = {
         "version": tracker.__version__,
         "complete": tally.complete,
-        "source": job.source | (asdict(tally.info) if tally.info else {"uri": job.uri}),
+        "source": job.source | (asdict(tally.info) if tally.info else {"uri": job.name}),
         **tally.engine,
         "columns": list(tally.columns),
         **({"baseline": tally.baseline} if tally.baseline else {}),
@@ -104,10 +108,16 @@ def sheet_of(
         "with_faces": tally.with_faces,
         "faces_seen": len(tally.face_ids),
         "rows": tally.rows,
+        "cuts": tally.cuts,
         "seconds": tally.seconds,
         "outputs": {kind: _beside(path, job) for kind, path in outputs.items()},
         "warnings": tally.warnings,
     }
+    if not config.output.full_paths:
+        return private(sheet)
+    if Path(job.uri).exists():
+        sheet["source"]["path"] = str(Path(job.uri).resolve())
+    return sheet
 
 
 def _beside(path: Path | str, job: Job) -> str:
@@ -119,4 +129,4 @@ def outcome_of(job: Job, tally: Tally, state: State, files: Iterable[str]) -> Ou
     """The outcome of a job that was begun."""
     detail = "; ".join(tally.warnings)
     output, seen = str(job.folder / job.stem), len(tally.face_ids)
-    return Outcome(job.uri, state, detail, output, tuple(files), tally.rows, tally.seconds, seen, tally.tries)
+    return Outcome(job.name, state, detail, output, tuple(files), tally.rows, tally.seconds, seen, tally.tries)

@@ -41,9 +41,11 @@ class Frame:
     index: int
     """Counts from 0 over the frames that the source yields."""
     captured: float | None = None
-    """time.monotonic() at capture, seconds; live sources only, for latency figures alone."""
+    """time.monotonic() at capture, of a stream at decoding, seconds; live sources only, for latency figures alone."""
     name: str | None = None
     """Of a still: its file's name. A still is measured by itself, and its time is 0. None for a frame of a film."""
+    events: tuple[str, ...] = ()
+    """What happened to a live source just before it, in words: "stream back after 3.2 s", "picture size 320x180"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class AffectSample:
     pose: np.ndarray
     """(3,) float32: head rotation about x, y, z in radians (OpenFace's pose_Rx, pose_Ry, pose_Rz)."""
     valence_rel: float = nan
-    """[-2, 2]: valence_smooth less that of the face's neutral baseline; NaN without one (live runs alone have one)."""
+    """[-2, 2]: valence_smooth less that of the face's neutral baseline; NaN without one, and in batch, where the
+    finished tables are filled (tracker.traces.baseline)."""
     arousal_rel: float = nan
     """[-2, 2]: likewise of arousal."""
     expressions: np.ndarray | None = None
@@ -138,14 +141,14 @@ class TrackedFrame:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a user noted at a moment of a live run."""
+    """What a user noted at a moment of a live run, or what happened to its source."""
 
     time: float
     """Seconds: the time of the newest frame then."""
     index: int
     """That frame's index."""
     name: str
-    """In words: "marker 1", "neutral baseline"."""
+    """In words: "marker 1", "neutral baseline", and those of Frame.events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +208,15 @@ class LiveStatus:
     fps: float
     """Frames tracked a second, over the last seconds; 0 before the first."""
     latency_p50_ms: float
-    """From capture to sample, over the last seconds; NaN before the first."""
+    """From capture (see latency_from) to sample, over the last seconds; NaN before the first."""
     latency_p95_ms: float
     """Likewise."""
     dropped: int
     """Frames that a newer one replaced, since the start."""
+    latency_from: str = "capture"
+    """Where the latency begins: a stream's at "decoding", since nobody tells when its pictures were captured."""
+    loading: str = ""
+    """What is being loaded before the run begins, such as "the model anclaf-face"; empty once it has begun."""
     recorded_s: float | None = None
     """Length of the recording; None where nothing is recorded."""
     baseline: float | None = None

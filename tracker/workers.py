@@ -169,11 +169,11 @@ def track_by_workers(jobs: Sequence[Job], workers: int, make: MakeRecorder, repo
 def _lost(worker: Worker, ended: bool) -> Outcome:
     """The outcome of a job whose worker died; ended: in a run that was interrupted."""
     if ended:
-        return Outcome(worker.job.uri, "interrupted", "its worker process was ended")
+        return Outcome(worker.job.name, "interrupted", "its worker process was ended")
     code = worker.process.exitcode or 0
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     why = f"its worker process died {TRIES} times ({how}), perhaps for want of memory; try fewer --workers"
-    return Outcome(worker.job.uri, "failed", why)
+    return Outcome(worker.job.name, "failed", why)
 
 
 def _end_workers() -> None:

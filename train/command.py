@@ -226,6 +226,20 @@ def train_identity(data: Path, face_weights: Path, out: Path, changes: tuple[str
     click.echo(f"wrote {train_identity(config, data, face_weights, out / 'identity', command)}")
 
 
+@train.command("hidden")
+@click.option("--data", type=Path, required=True, help="A prepared set of FER+ with a margin.")
+@click.option("--out", type=Path, default=Path("runs"), show_default=True, help="Folder of runs.")
+def train_hidden(data: Path, out: Path) -> None:
+    """What tells faces upside down, and hidden eyes and mouths.
+
+    Writes OUT/hidden/face_hidden.npy and tells how well it does on the set's test split.
+    """
+    from train.hidden import train_hidden
+
+    path, areas = train_hidden(data, out / "hidden")
+    click.echo(f"wrote {path}\n" + "\n".join(f"  {kind}: AUC {area}" for kind, area in areas.items()))
+
+
 @train.command("quadrant-head")
 @options_of_finishing("epochs=8, seed=3 and the like.")
 def train_quadrant_head(models: tuple[str, ...], data: Path, out: Path, changes: tuple[str, ...]) -> None:

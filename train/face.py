@@ -188,7 +188,10 @@ class FaceLesson:
         self.config, self.faces, self.folder, self.taught, self.epoch = config, faces, folder, taught, 0
         self.device, self.log = run.device(), run.Log(folder)
         self.pupil = (
-            with_face(single, config.levels, config.widths, config.picture).eval().requires_grad_(False).to(self.device)
+            with_face(single, config.levels, tuple(config.widths), config.picture)
+            .eval()
+            .requires_grad_(False)
+            .to(self.device)
         )
         network, reader = self.pupil.face_encoder, self.pupil.combiner.face
         assert network is not None and reader is not None and faces.frequency is not None

@@ -180,7 +180,9 @@ def _figures(head: nn.Module, maps: np.ndarray, targets: Tensor) -> dict[str, An
     return {
         "faces held out": len(told),
         "cosine with dlib's descriptor, mean": round(float((told * targets).sum(dim=1).mean()), 3),
-        "correlation with dlib of how alike two faces are": round(float(torch.corrcoef(torch.stack([ours, dlibs]))[0, 1]), 3),
+        "correlation with dlib of how alike two faces are": round(
+            float(torch.corrcoef(torch.stack([ours, dlibs]))[0, 1]), 3
+        ),
     }
 
 
@@ -194,5 +196,3 @@ def identity_file(face_weights: Path, head: nn.Module) -> bytes:
     told = graph.node("LpNormalization", layer(graph, head, maps), axis=1, p=2)
     graph.named("descriptions", told)
     return graph.file({"portraits": (np.uint8, ("B", SIDE, SIDE))}, {"descriptions": ("B", DESCRIPTION)})
-
-

@@ -11,12 +11,16 @@ from nets.anclaf.discriminator import QUADRANTS, Discriminator, latent_head
 from nets.anclaf.face import LEVELS, AreaShrink, FaceEncoder
 from nets.anclaf.generator import Generator
 from nets.anclaf.layers import Norm
+from nets.bounds import check_config
 from nets.network import Answer, Network
 
 
 @dataclass(frozen=True)
 class AnclafConfig:
-    """Shape of the networks. The defaults are the paper's size; `compact()` is the one that ships."""
+    """Shape of the networks. The defaults are the paper's size; `compact()` is the one that ships.
+
+    Raises ValueError for what cannot be built, or is beyond nets.bounds.
+    """
 
     size: int = 128
     """Side of the crop, pixels."""
@@ -55,6 +59,13 @@ class AnclafConfig:
     """none: ANCLaF. lstm: ANCLaF-S-n. attention: ANCLaF-SA-n."""
     hidden: int = 512
     score: Score = "linear"
+
+    def __post_init__(self) -> None:
+        check_config(self)
+        if not self.combiner_widths or (self.face_levels and not self.face_widths):
+            raise ValueError("combiner_widths or face_widths is empty; expected the widths of its layers")
+        if self.picture < 2**self.discriminator_layers:
+            raise ValueError(f"size is {self.size} px, too small for {self.discriminator_layers} halvings of D's")
 
     @property
     def feature(self) -> int:
@@ -266,8 +277,9 @@ def with_face(model: Anclaf, levels: int, widths: tuple[int, ...], picture: int 
 
     picture: side to which the crops are shrunk for the face network; 0: they are not.
     """
-    face = {"face_levels": levels, "face_widths": widths, "face_picture": picture}
-    config = replace(model.config, size=2 * model.config.size, shrink=2, **face)
+    config = replace(
+        model.config, size=2 * model.config.size, shrink=2, face_levels=levels, face_widths=widths, face_picture=picture
+    )
     grown = Anclaf(config)
     grown.load_state_dict(model.state_dict(), strict=False)
     return grown

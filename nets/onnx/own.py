@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nets.answer import Answer
+from nets.bounds import check_config
 from nets.expressions import EXPRESSIONS
 from nets.onnx.own_card import Classes, OwnCard, Place, read_own
 from nets.onnx.session import OnnxFault, open_session, probes
@@ -184,6 +185,7 @@ class OwnConfig:
     score: Literal["linear", "mlp"] = "linear"
 
     def __post_init__(self) -> None:
+        check_config(self)
         self.own  # noqa: B018
 
     @cached_property

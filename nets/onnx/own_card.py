@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from nets.bounds import LARGEST_PX, check_name, check_points, check_text
 from nets.expressions import EXPRESSIONS
 from nets.templates import TEMPLATES
 
-LARGEST_PX = 1024
+MOST, LEAST = 1e6, 1e-6
+"""Of the size of a number; nearer to zero, nothing can be divided by it."""
 COLOURS = {3: ("rgb", "bgr"), 1: ("grey",)}
 """By the number of channels; the first is what is meant where none is named."""
 BOX = "box"
@@ -75,9 +77,13 @@ def read_own(values: Any, name: str) -> OwnCard:
     feed = _feed(_part(card["input"], "input", FEED, needed=("size",)))
     outputs = _part(card["outputs"], "outputs", OUTPUTS, needed=("valence", "arousal"))
     feature = outputs.get("feature")
+    called, terms = card.get("name", name), card.get("terms", "not said by its card")
+    if "name" in card:
+        check_name(called, "name")
+    check_text(terms, "terms")
     return OwnCard(
-        name=str(card.get("name") or name),
-        terms=str(card.get("terms") or "not said by its card"),
+        name=called,
+        terms=terms or "not said by its card",
         feed=feed,
         crop={"size": feed.size, "channels": feed.channels, **_crop(card.get("crop", {"template": "anclaf"}))},
         valence=_place(outputs["valence"], "valence"),
@@ -99,8 +105,8 @@ def _feed(given: Mapping[str, Any]) -> Feed:
         raise ValueError(f"input.{scaled[0]} is of no use to uint8, which takes the levels as they are; leave it out")
     deviation = _numbers(given.get("deviation", 1.0), "input.deviation", channels)
     scale = _number(given.get("scale", 1.0), "input.scale")
-    if scale == 0 or 0 in deviation:
-        raise ValueError("input.scale and input.deviation hold a 0; expected other numbers")
+    if min(map(abs, (scale, *deviation))) < LEAST:
+        raise ValueError(f"input.scale or input.deviation holds a number nearer to 0 than {LEAST:g}; expected others")
     return Feed(
         size=_size(given["size"]),
         channels=channels,
@@ -136,9 +142,8 @@ def _crop(value: Any) -> dict[str, Any]:
             raise ValueError(f"crop.margin is {margin:g}; expected -0.4 to 2, a share of the face's longer side")
         return {"box": margin}
     points = given["points"] if template is None else TEMPLATES[template]
-    if not isinstance(points, Sequence) or len(points) != 5:
-        raise ValueError("crop.points are not five; expected the two eyes, the nose, the two corners of the mouth")
-    return {"points": [list(_numbers(point, "crop.points", 2)) for point in points]}
+    check_points(points, "crop.points")
+    return {"points": [[float(x), float(y)] for x, y in points]}
 
 
 def _place(value: Any, axis: str) -> Place:
@@ -190,8 +195,8 @@ def _text(value: Any, called: str) -> str:
 
 
 def _number(value: Any, called: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value - value != 0:
-        raise ValueError(f"{called} is {value!r}; expected a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST <= value <= MOST:
+        raise ValueError(f"{called} is {value!r}; expected a number of at most {MOST:g}")
     return float(value)
 
 

@@ -15,10 +15,9 @@ from tracker.commands.tables import table
 
 NEEDED = {
     "numpy": "numpy",
-    "cv2": "opencv-contrib-python",
+    "cv2": "opencv-python",
     "av": "av",
     "onnxruntime": "onnxruntime",
-    "mediapipe": "mediapipe",
     "numba": "numba",
     "PIL": "pillow",
     "matplotlib": "matplotlib",
@@ -36,8 +35,10 @@ EXTRAS = {
     ),
     "parquet": (("pyarrow",), "--parquet"),
     "heif": (("pillow_heif",), "HEIC and HEIF pictures"),
+    "edf": (("edfio",), "export-trace to EDF+"),
     "lsl": (("pylsl",), "live --lsl"),
     "synthetic": (("anny", "pyvista"), "synth"),
+    "mediapipe": (("mediapipe",), "--landmarker mediapipe, bench landmarks"),
 }
 """What an extra brings, and for what."""
 
@@ -61,7 +62,7 @@ def doctor(context: click.Context, /) -> None:
         ("models", "; ".join(faults) or "every file is what its card says"),
         ("ONNX Runtime", providers()),
         ("cameras", ", ".join(cameras()) or "none found (affect live camera:0 tries the first)"),
-        ("camera backends", ", ".join(camera_backends()) or "unknown: OpenCV is missing"),
+        ("camera backends", backends()),
         ("window", window()),
     ]
     click.echo("\n".join(table(rows)))
@@ -115,13 +116,13 @@ def cameras() -> list[str]:
     return [f"camera:{path.parent.name.removeprefix('video')} {path.read_text().strip()}" for path in names]
 
 
-def camera_backends() -> list[str]:
+def backends() -> str:
     """OpenCV's ways to a camera."""
     try:
-        import cv2
+        from tracker.sources.camera import camera_backends
     except ImportError:
-        return []
-    return [cv2.videoio_registry.getBackendName(backend) for backend in cv2.videoio_registry.getCameraBackends()]
+        return "unknown: OpenCV is missing"
+    return ", ".join(camera_backends()) or "none"
 
 
 def window() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tracker.commands.models import checked, model_card
+from tracker.commands.options import password_option
 from tracker.commands.tables import table
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".onnx")
@@ -15,6 +16,7 @@ CHECKPOINT_SUFFIXES = (".safetensors", ".onnx")
 
 @click.command()
 @click.argument("file", metavar="FILE")
+@password_option
 def info(file: str) -> None:
     """Describe a source (size, rate, codec, time base, streams) or a checkpoint (its model card).
 
@@ -35,10 +37,16 @@ def names_model(file: str) -> bool:
 
 def checkpoint_facts(model: str) -> dict[str, Any]:
     """The fields of a model card, by name, and what the checkpoint must lie beside."""
-    from nets.card import base_of, find
+    from nets.card import base_of, base_path, find
 
-    facts, base = asdict(model_card(model)), checked(base_of, checked(find, model))
-    return facts | ({"base": base._asdict()} if base else {})
+    path = checked(find, model)
+    facts, base = asdict(model_card(model)), checked(base_of, path)
+    if base is None:
+        return facts
+    if not base_path(path, base).is_file():
+        missing = f"it has only the weights that {base.name} has not, and {base.name}.safetensors is not beside it"
+        click.echo(f"warning: {path} cannot be used: {missing}; copy that too", err=True)
+    return facts | {"base": base._asdict()}
 
 
 def source_facts(uri: str) -> dict[str, Any]:

@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import Size, debug_option, face_options, filled, landmark_options, setting
+from tracker.commands.options import (
+    Size,
+    debug_option,
+    face_options,
+    filled,
+    landmark_options,
+    password_option,
+    setting,
+)
 from tracker.config import CaptureOptions, LiveConfig, OutletConfig, OutputConfig, SmoothingConfig, TrackerConfig
 from tracker.errors import SinkError
 from tracker.words import counted
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 @setting(CaptureOptions, "rate_hz", "--rate", type=float, metavar="HZ", help="Frames a second asked of a camera.")
 @setting(CaptureOptions, "format", "--format", metavar="FOURCC", help="Pixels asked of a camera, such as MJPG.")
 @setting(CaptureOptions, "backend", "--backend", help="OpenCV's way to a camera.")
+@setting(CaptureOptions, "stream", "--stream", type=int, metavar="N", help="Video stream, as `affect info` counts.")
 @setting(CaptureOptions, "pace", "--pace", type=float, metavar="X", help="Speed of a file: 1 is its own.")
 @setting(CaptureOptions, "loop", "--loop", is_flag=True, help="A file begins again at its end.")
 @setting(CaptureOptions, "transport", "--transport", help="What carries RTSP.")
@@ -29,6 +38,10 @@ if TYPE_CHECKING:
 @setting(LiveConfig, "picture", "--record-video/--no-record-video", help="Whether recordings hold the video itself.")
 @setting(LiveConfig, "baseline_s", "--baseline", metavar="S", help="Seconds of a relaxed face that key n takes.")
 @setting(OutletConfig, "ws", "--ws", metavar="HOST:PORT", help="Serve JSON messages by WebSocket.")
+@setting(
+    OutletConfig, "ws_origins", "--ws-origin", multiple=True, metavar="URL", help="Pages that may connect; repeatable."
+)
+@setting(OutletConfig, "ws_token", "--ws-token", metavar="TOKEN", help="What clients must bring (/?token=TOKEN).")
 @setting(OutletConfig, "osc", "--osc", metavar="HOST:PORT", help="Send OSC messages there.")
 @setting(OutletConfig, "lsl", "--lsl", metavar="NAME", help="Lab Streaming Layer streams of that name.")
 @setting(OutputConfig, "jsonl", "--jsonl", metavar="F", help="- sends JSON lines to standard output; else recorded.")
@@ -39,6 +52,7 @@ if TYPE_CHECKING:
 @setting(OutputConfig, "plot", "--plot", is_flag=True, help="Recordings hold a picture of the traces.")
 @setting(OutputConfig, "attention", "--attention", is_flag=True, help="Recordings tell where the attention looks.")
 @setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
+@setting(OutputConfig, "full_paths", "--full-paths", is_flag=True, help="Sheets name the home folder, not ~.")
 @setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is, in window and recordings.")
 @setting(
     LiveConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors or .onnx file."
@@ -49,6 +63,7 @@ if TYPE_CHECKING:
 @face_options
 @setting(TrackerConfig, "runtime", "--runtime", help="What runs the networks; auto is the faster.")
 @setting(TrackerConfig, "device", "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps.")
+@password_option
 @debug_option(expose_value=True)
 def live(source: str, **options: Any) -> None:
     """Track a camera, a stream, or a file at its own pace, in a window.
@@ -90,7 +105,6 @@ def summary(report: "LiveReport") -> str:
     frames = f"{counted(report.frames, 'frame')} ({report.with_faces} with faces), {speed.fps:.1f} a second"
     lines = [f"{report.uri}: {frames}, {report.dropped} dropped"]
     if report.frames:
-        lines.append(
-            f"capture to sample: p50 {speed.p50_ms:.1f} ms, p95 {speed.p95_ms:.1f} ms, p99 {speed.p99_ms:.1f} ms"
-        )
+        latency = f"p50 {speed.p50_ms:.1f} ms, p95 {speed.p95_ms:.1f} ms, p99 {speed.p99_ms:.1f} ms"
+        lines.append(f"{report.latency_from} to sample: {latency}")
     return "\n".join([*lines, *map(str, report.takes), *map(str, report.outlets)])

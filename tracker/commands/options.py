@@ -1,5 +1,6 @@
 """Command line options that take their defaults and choices from the configuration classes."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import fields
@@ -7,6 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
+from tracker.addresses import PASSWORD
 from tracker.config import TrackerConfig, default_of
 
 DEBUG = "tracker.debug"
@@ -100,6 +102,22 @@ def landmark_options(command: Callable) -> Callable:
         TrackerConfig, "neutral", "--neutral", metavar="FILE|own", help="The relaxed face that it compares with."
     )
     return model(neutral(command))
+
+
+def password_option(command: Callable) -> Callable:
+    """The option --ask-password, for addresses that name a user alone; the variable AFFECT_PASSWORD does the same."""
+    return click.option(
+        "--ask-password",
+        is_flag=True,
+        expose_value=False,
+        callback=_ask_password,
+        help=f"Ask for the password of USER@ in an address; {PASSWORD} in the environment does the same.",
+    )(command)
+
+
+def _ask_password(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        os.environ[PASSWORD] = click.prompt("Password", hide_input=True, err=True)
 
 
 def debug_option(expose_value: bool = False) -> Callable:

@@ -1,5 +1,6 @@
 """`affect rerun`: a source tracked again as its sheet tells, and compared byte by byte."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ import click
 from tracker.commands.options import debug_option
 from tracker.commands.track import EXIT_CODES, summary
 from tracker.config import BatchConfig, OutputConfig, QualityLimits, SmoothingConfig, SourceOptions, TrackerConfig
-from tracker.errors import UsageError
+from tracker.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from tracker.outputs import Sheet
@@ -33,17 +34,19 @@ def rerun(context: click.Context, meta: str, folder: str, model: str | None, deb
 
     file = Path(meta)
     sheet = read_sheet(file)
-    if not sheet.get("complete") or "source" not in sheet.get("options", {}):
+    if not sheet.get("complete") or "source" not in sheet.get("options", {}) or "model_given" not in sheet:
         raise UsageError(f"{meta} tells of no complete run of `affect track`; expected its NAME{SHEET}")
     if Path(folder).resolve() == file.parent.resolve():
         raise UsageError(f"{folder} holds what is compared with; give -o another folder")
-    told = sheet["source"]
-    uri = next((each for each in (told["uri"], told["path"]) if each and identity(each)["path"] == told["path"]), "")
-    now = identity(uri) if uri else {}
+    told, uri = sheet["source"], ""
+    for name in (told["uri"], _at_home(told["uri"]), _at_home(told["path"])):
+        with suppress(SourceError):
+            if not uri and name and identity(name)["path"] == told["path"]:
+                uri, now = name, identity(name)
     if not uri or any(now[name] != told[name] for name in ("path", "size", "mtime")):
         raise UsageError(f"{told['uri']} is not there as it was when {meta} was written; expected the same file")
     config = replace(config_of(sheet, file.name.removesuffix(SHEET), folder), debug=debug)
-    config = replace(config, model=model or sheet.get("model_given") or sheet["model"]["name"])
+    config = replace(config, model=model or _at_home(sheet["model_given"]))
     models = {"model": model_card(config.model).sha256}
     if config.tracker.landmark_model:
         models["landmark_model"] = model_card(config.tracker.landmark_model).sha256
@@ -84,9 +87,18 @@ def config_of(sheet: "Sheet", stem: str, folder: str) -> BatchConfig:
         }
         return BatchConfig(
             source=SourceOptions(**options["source"]),
-            tracker=TrackerConfig(**{**options["tracker"], **parts}),
-            output=OutputConfig(**{**output, "folder": folder, "name": text, "jsonl": jsonl}),
+            tracker=TrackerConfig(**{**_files_at_home(options["tracker"]), **parts}),
+            output=OutputConfig(**{**_files_at_home(output), "folder": folder, "name": text, "jsonl": jsonl}),
         )
     except (TypeError, KeyError) as error:
         told = f"version {sheet.get('version')} had options that this one has not ({error})"
         raise UsageError(f"{told}; run it again with that version") from error
+
+
+def _at_home(path: str | None) -> str | None:
+    """A path of a sheet, which has ~ for the home folder, as it can be opened."""
+    return str(Path(path).expanduser()) if path and path.startswith("~") else path
+
+
+def _files_at_home(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: _at_home(value) if isinstance(value, str) else value for name, value in options.items()}

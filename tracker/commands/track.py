@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.commands.options import Part, debug_option, face_options, filled, landmark_options, setting
+from tracker.commands.options import (
+    Part,
+    debug_option,
+    face_options,
+    filled,
+    landmark_options,
+    password_option,
+    setting,
+)
 from tracker.commands.tables import table
 from tracker.config import BatchConfig, OutputConfig, SmoothingConfig, SourceOptions, TrackerConfig
 from tracker.errors import UsageError
@@ -58,6 +66,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "planned": 0, "truncated": 1, "failed": 1
 @setting(
     OutputConfig, "name", "--output-name", metavar="TEMPLATE", help="Such as {path}/{name}, {parent}-{name}-{start}."
 )
+@setting(OutputConfig, "full_paths", "--full-paths", is_flag=True, help="Sheets name the home folder, not ~.")
 @setting(OutputConfig, "source_column", "--source-column", is_flag=True, help="A last column that names the source.")
 @setting(BatchConfig, "workers", "--workers", metavar="N", help="Sources tracked at once, each by its own process.")
 @setting(BatchConfig, "listed", "--list", metavar="FILE|-", help="A file that names sources, one a line.")
@@ -65,6 +74,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "planned": 0, "truncated": 1, "failed": 1
 @setting(BatchConfig, "manifest", "--manifest", metavar="FILE", help="Add a line of JSON for each source at its end.")
 @setting(BatchConfig, "dry_run", "--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
 @setting(BatchConfig, "quiet", "--quiet", is_flag=True, help="Tell only what goes wrong.")
+@password_option
 @debug_option(expose_value=True)
 @click.pass_context
 def track(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> None:

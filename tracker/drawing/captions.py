@@ -48,7 +48,10 @@ class Captions:
     def foot(self, image: np.ndarray, status: LiveStatus) -> None:
         """The speed at the left, each figure in a place of its own; the receivers and the key for help at the right."""
         y, right, px = self._middle(self._at.foot), self._at.foot[2] - self._at.px(EDGE), self._at.px
-        latency = f"latency {_figure(status.latency_p50_ms)} ms, p95 {_figure(status.latency_p95_ms)} ms"
+        p50, p95 = _figure(status.latency_p50_ms), _figure(status.latency_p95_ms)
+        latency = f"latency {p50} ms, p95 {p95} ms"
+        if status.latency_from != "capture":
+            latency = f"from {status.latency_from} {p50}, p95 {p95} ms"
         figures = f"{_figure(status.fps, 1)} fps", latency, f"{status.dropped} dropped"
         for start, text in zip((EDGE, 100, 300), figures, strict=True):
             write(image, (px(start), y), text, self._px, MUTED)
@@ -81,7 +84,8 @@ class Captions:
         """In place of the video, before its first frame."""
         x0, y0, x1, y1 = self._at.view
         x, y, most = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0 - self._at.px(60)
-        write(image, (x, y - self._at.px(12)), "waiting for the first frame of", self._px, FAINT, 0.5)
+        told = f"loading {status.loading} for" if status.loading else "loading: waiting for the first frame of"
+        write(image, (x, y - self._at.px(12)), told, self._px, FAINT, 0.5)
         source = fitted(status.source, text_px(17, self._at.unit), most)
         write(image, (x, y + self._at.px(14)), source, text_px(17, self._at.unit), INK, 0.5)
 

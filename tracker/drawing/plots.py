@@ -235,7 +235,7 @@ def _draw_density(axes: Axes, curve: Curve) -> None:
     """Where one face was in the circumplex, smoothed: the darker the longer, lines about HELD of the time."""
     points = curve.points[np.isfinite(curve.points[:, 3]), 3:5]
     edges = np.linspace(-1.06, 1.06, CELLS + 1)
-    time = np.histogram2d(points[:, 1], points[:, 0], bins=(edges, edges))[0] / len(points)
+    time = np.histogram2d(points[:, 1], points[:, 0], bins=CELLS, range=[[-1.06, 1.06]] * 2)[0] / len(points)
     middles = (edges[1:] + edges[:-1]) / 2
     blur = np.exp(-(((middles[:, None] - middles) / BLUR) ** 2) / 2)
     blur /= blur.sum(0)

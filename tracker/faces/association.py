@@ -22,15 +22,22 @@ POINT_STEP = 6
 COAST_S = 0.2
 """A lost face is expected to slow down with this time constant."""
 
-SURE, OTHER = 0.6, 0.35
+SURE, OTHER, HARDLY = 0.7, 0.45, 0.3
 """Likeness, [-1, 1], from which two faces are one person's wherever they are; below which they are two persons', even
-where the place says that they are one. docs/identity.md has the figures."""
+where the place says that they are one; and below which not even a half-hidden face comes out from behind another.
+docs/identity.md has the figures."""
 OWN = 0.15
 """Likeness by which a face is rather taken for the person who was at its place."""
 JUMP = 0.6
 """Correlation below which what a face's box holds is another picture than in the frame before."""
-TOUCH, COVER = 0.05, 0.2
-"""Overlap from which two faces are in each other's way; from which one may hide a lost one."""
+HEAD = 0.3
+"""Share of its sides by which a head is larger than the face's box, at each side."""
+BEYOND = 0.1
+"""Share of its sides by which the face's box may leave the picture without being cut off."""
+NEAR, BEHIND_S = 2.5, 2.0
+"""Sides of its box from where a face was hidden to where it may come out, and seconds for which it may be hidden."""
+STEADY = 0.4
+"""Cost below which a face that was seen in the frame before goes on, whatever other pairs there could be."""
 LOOK_S, LOOKS = 0.12, 5
 """Seconds between two looks at a face that may be another's, and how many there are at most."""
 VIEW_S, VIEWS, FIRST_VIEWS = 0.5, 6, 2
@@ -99,7 +106,9 @@ class Portraits:
         self._described, self.newest = None, time
 
     def likeness(self, description: np.ndarray) -> float:
-        """[-1, 1]: how like a description (D,) is to the two portraits that are most like it."""
+        """[-1, 1]: how like a description (D,) is to the two portraits that are most like it; NaN without any."""
+        if not self._views:
+            return math.nan
         if self._described is None:
             self._described = self._identity.describe(np.stack(self._views))
         return float(np.sort(self._described @ description)[-2:].mean())
@@ -110,6 +119,8 @@ class Doubt:
     """A face that may have become another person's without having been lost."""
 
     looks: int = 0
+    refused: bool = False
+    """Whether the newest look said that it is another's."""
     next: float = -math.inf
     """Time of the next look, seconds."""
 
@@ -146,7 +157,7 @@ class FaceAssociator:
         return {track.track_id for track in self._tracks}
 
     def replaced(self, faces: Sequence[Face], image: np.ndarray) -> bool:
-        """Whether every face that goes on where one was is suddenly another picture: a cut that nothing else shows."""
+        """Whether half of the faces that go on where one was are suddenly other pictures: a cut that nothing else shows."""
         if self._identity is None:
             return False
         jumps = []
@@ -158,26 +169,30 @@ class FaceAssociator:
                 if track.time == self._newest and overlap(tuple(track.face.box.tolist()), box) > REACH
             ]
             jumps += [_jumped(track.patch, _patch(image, face)) for track in before]
-        return bool(jumps) and all(jumps)
+        return bool(jumps) and 2 * sum(jumps) >= len(jumps)
 
     def update(
-        self, faces: Sequence[Face], time: float, image: np.ndarray | None = None, cut: bool = False
+        self,
+        faces: Sequence[Face],
+        time: float,
+        image: np.ndarray | None = None,
+        cut: bool = False,
+        anew: bool = False,
     ) -> list[Face]:
         """The faces of the frame image (H, W, 3) uint8 at a later time (s), with ids and sorted by them.
 
-        After a cut places say nothing. `ongoing` then holds the ids of faces that go on without a gap, a cut, or a
+        After a cut places say nothing; anew: all were detected, and none followed from the frame before. `ongoing` then holds the ids of faces that go on without a gap, a cut, or a
         change of place: those whose window and filter go on.
         """
         self._tracks = [track for track in self._tracks if time - track.time <= self._remember]
         alive = self.alive
         self._portraits = {i: portraits for i, portraits in self._portraits.items() if i in alive}
         near = [] if cut else [track for track in self._tracks if time - track.time <= self._max_gap]
-        pairs = assign([self._costs(track, faces, time) for track in near])
-        placed = {column: near[row] for row, column in pairs}
+        placed = self._placed(near, faces, time)
         patches = [None if image is None or self._identity is None else _patch(image, face) for face in faces]
         known = placed
         if image is not None and self._identity is not None:
-            known = self._recognised(faces, placed, near, time, image, patches)
+            known = self._recognised(faces, placed, time, image, patches, anew)
         self.ongoing = {track.track_id for track in near} - {
             track.track_id for column, track in known.items() if placed.get(column) is not track
         }
@@ -190,29 +205,43 @@ class FaceAssociator:
             self._take_portraits(faces, time, image, self._identity)
         return faces
 
+    def _placed(self, near: Sequence[Track], faces: Sequence[Face], time: float) -> dict[int, Track]:
+        """The track of each face by its place."""
+        costs = [self._costs(track, faces, time) for track in near]
+        steady: dict[int, int] = {}
+        for row, track in enumerate(near):
+            column = min(costs[row], key=costs[row].__getitem__, default=None)
+            if column is None or track.time != self._newest or costs[row][column] >= STEADY:
+                continue
+            if costs[row][column] <= min(each.get(column, math.inf) for each in costs):
+                steady[column] = row
+        rest = [row for row in range(len(near)) if row not in steady.values()]
+        left = [{column: cost for column, cost in costs[row].items() if column not in steady} for row in rest]
+        pairs = {column: rest[row] for row, column in assign(left)} | steady
+        return {column: near[row] for column, row in pairs.items()}
+
     def _recognised(
         self,
         faces: Sequence[Face],
         placed: Mapping[int, Track],
-        near: Sequence[Track],
         time: float,
         image: np.ndarray,
         patches: Sequence[np.ndarray | None],
+        anew: bool,
     ) -> Mapping[int, Track]:
         """The track of each face by its place, and by its looks where these are asked."""
         assert self._identity is not None
         absent = [track for track in self._tracks if track not in placed.values()]
-        touching = _touching(faces)
+        poor = _poorly_seen(faces, image)
         looked_at = [column for column in range(len(faces)) if column not in placed and absent]
         for column, track in placed.items():
             lost = track.time < self._newest
-            vanished = [
-                other for other in absent if other in near and other.time == self._newest and self._hides(track, other)
-            ]
-            if lost or vanished or column in touching or _jumped(track.patch, patches[column]):
-                self._doubts[track.track_id] = Doubt()
+            vanished = any(_near(other, track.face) for other in absent if other.time == self._newest)
+            if lost or vanished or column in poor or _jumped(track.patch, patches[column]):
+                refused = track.track_id in self._doubts and self._doubts[track.track_id].refused
+                self._doubts[track.track_id] = Doubt(refused=refused)
             doubt = self._doubts.get(track.track_id)
-            if doubt and time >= doubt.next and (column not in touching or lost or vanished):
+            if doubt and time >= doubt.next and (column not in poor or lost or vanished or anew):
                 looked_at.append(column)
         if not looked_at:
             return placed
@@ -226,48 +255,44 @@ class FaceAssociator:
             for row, person in enumerate(persons):
                 own = placed.get(column) is person
                 likeness = self._portraits[person.track_id].likeness(description)
-                if likeness >= (OTHER if own else SURE):
+                hidden = _near(person, faces[column]) and time - person.time <= BEHIND_S
+                comes_out = column in poor and hidden
+                if likeness >= (OTHER if own else HARDLY if comes_out else SURE):
                     costs[-1][row] = 1.0 - likeness - OWN * own
-                if own:
+                elif own and (column in poor or math.isnan(likeness) or not self._refuses(person, anew)):
+                    costs[-1][row] = 1.0 - OTHER - OWN
+                if own and not (math.isnan(likeness) and column in poor):
                     self._look(person, likeness, time)
         known = {column: track for column, track in placed.items() if column not in looked_at}
         known |= {looked_at[index]: persons[row] for index, row in assign(costs)}
         for column in looked_at:
             before, now = placed.get(column), known.get(column)
-            if before is not None and now is None and (column in touching or _askew(faces[column])):
-                taken = any(track is before for track in known.values())
-                known |= {} if taken else {column: before}  # a bad view says nothing
-            elif before is not now:
+            if before is not now:
                 for track in (before, now):
                     self._doubts.pop(-1 if track is None else track.track_id, None)
         return known
 
+    def _refuses(self, person: Track, anew: bool) -> bool:
+        """Whether a face at the person's place that looks like another's is one: landmarks that lag may look so once."""
+        return anew or person.time < self._newest or self._doubts[person.track_id].refused
+
     def _look(self, person: Track, likeness: float, time: float) -> None:
         """Note a look at a face that is where the person was."""
         doubt = self._doubts[person.track_id]
-        doubt.looks, doubt.next = doubt.looks + 1, time + LOOK_S
-        if likeness >= SURE or doubt.looks >= LOOKS:
+        doubt.looks, doubt.refused = doubt.looks + 1, likeness < OTHER
+        doubt.next = time if doubt.refused else time + LOOK_S
+        if not likeness < SURE or doubt.looks >= LOOKS:
             del self._doubts[person.track_id]
 
-    def _hides(self, front: Track, behind: Track) -> bool:
-        return overlap(tuple(front.face.box.tolist()), tuple(behind.face.box.tolist())) > COVER
-
     def _take_portraits(self, faces: Sequence[Face], time: float, image: np.ndarray, identity: Identity) -> None:
-        """One of each new person, and from time to time one of those who are well seen and surely themselves."""
-        touching = _touching(faces)
+        """From time to time one of each person who is well seen and surely that person."""
+        poor = _poorly_seen(faces, image)
         for column, face in enumerate(faces):
             track_id = face.track_id
             assert track_id is not None
-            if track_id not in self._portraits:
-                self._portraits[track_id] = Portraits(identity)
-            elif (
-                time - self._portraits[track_id].newest < VIEW_S
-                or track_id in self._doubts
-                or column in touching
-                or _askew(face)
-            ):
-                continue
-            self._portraits[track_id].add(identity.portrait(image, face), time)
+            portraits = self._portraits.setdefault(track_id, Portraits(identity))
+            if time - portraits.newest >= VIEW_S and track_id not in self._doubts and column not in poor:
+                portraits.add(identity.portrait(image, face), time)
 
     def _follow(self, track: Track | None, face: Face, time: float, patch: np.ndarray | None) -> Track:
         """The track of a face that continues one, or a new one."""
@@ -338,12 +363,32 @@ def _middle(face: Face) -> tuple[float, float]:
     return (x0 + x1) / 2, (y0 + y1) / 2
 
 
-def _touching(faces: Sequence[Face]) -> set[int]:
-    """Indices of the faces whose boxes overlap another's."""
-    boxes: list[Box] = [tuple(face.box.tolist()) for face in faces]
-    count = len(boxes)
-    pairs = [(a, b) for a in range(count) for b in range(a) if overlap(boxes[a], boxes[b]) > TOUCH]
-    return {index for pair in pairs for index in pair}
+def _poorly_seen(faces: Sequence[Face], image: np.ndarray) -> set[int]:
+    """Indices of the faces that another's head may cover, that the picture's edge cuts off, or that are turned away."""
+    heads = [_head(face) for face in faces]
+    poor = set()
+    for index, face in enumerate(faces):
+        box: Box = tuple(face.box.tolist())
+        x0, y0, x1, y1 = box
+        x, y, (height, width) = BEYOND * (x1 - x0), BEYOND * (y1 - y0), image.shape[:2]
+        cut_off = x0 < -x or y0 < -y or x1 > width + x or y1 > height + y
+        covered = any(overlap(box, other) > 0 for place, other in enumerate(heads) if place != index)
+        if cut_off or covered or _askew(face):
+            poor.add(index)
+    return poor
+
+
+def _head(face: Face) -> Box:
+    x0, y0, x1, y1 = face.box.tolist()
+    x, y = HEAD * (x1 - x0), HEAD * (y1 - y0)
+    return x0 - x, y0 - y, x1 + x, y1 + y
+
+
+def _near(track: Track, face: Face) -> bool:
+    """Whether a face may be, or may hide, the one that was lost."""
+    (x0, y0), (x1, y1) = _middle(track.face), _middle(face)
+    box: Box = tuple(face.box.tolist())
+    return math.hypot(x1 - x0, y1 - y0) < NEAR * math.sqrt(_area(box))
 
 
 def _askew(face: Face) -> bool:

@@ -8,7 +8,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from tracker.errors import CheckpointError
@@ -35,6 +34,9 @@ PADDING = 0.25
 """Of that square, at each side."""
 TARGET = [tuple((value + PADDING) / (1 + 2 * PADDING) * SIDE - 0.5 for value in place) for place in PLACES]
 
+GREY = np.array([4899, 9617, 1868], np.uint32)
+"""Shares of red, green and blue in grey, in 1/16384, as OpenCV has them."""
+
 
 class FaceIdentity:
     """Portraits of faces and their descriptions. The network is opened when it is first asked."""
@@ -45,7 +47,7 @@ class FaceIdentity:
     def portrait(self, image: np.ndarray, face: Face) -> np.ndarray:
         """(SIDE, SIDE) uint8, grey: the face in image (H, W, 3) uint8 RGB, upright."""
         matrix = similarity(face.landmarks[list(POINTS), :2].tolist(), TARGET)  # type: ignore[arg-type]
-        return cv2.cvtColor(warp(image, matrix, SIDE), cv2.COLOR_RGB2GRAY)
+        return (warp(image, matrix, SIDE) @ GREY >> 14).astype(np.uint8)
 
     def describe(self, portraits: np.ndarray) -> np.ndarray:
         """(B, 128) float32 of length 1, of portraits (B, SIDE, SIDE) uint8; their products say how alike two are.

@@ -33,6 +33,8 @@ def _stand_ins(*names: str) -> Iterator[None]:
 with _stand_ins("matplotlib", "matplotlib.pyplot", "sounddevice"):
     import mediapipe as mp
 
+solutions = mp.solutions
+
 MIN_PRESENCE = 0.5
 """The mesh's own threshold; the score of a face that the mesh follows but the detector misses (turned away, say)."""
 SCORE_EVERY = 5
@@ -49,12 +51,12 @@ class MediapipeFinder:
     def __init__(self, config: TrackerConfig, still: bool) -> None:
         self._config, self._still = config, still
         with _native_log_off():
-            self._detector = mp.solutions.face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.1)
+            self._detector = solutions.face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.1)
             self._detector.process(BLANK)
             self._open_mesh()
 
     def _open_mesh(self) -> None:
-        self._mesh = mp.solutions.face_mesh.FaceMesh(
+        self._mesh = solutions.face_mesh.FaceMesh(
             static_image_mode=self._still,
             max_num_faces=self._config.faces,
             refine_landmarks=self._config.irises,

@@ -1,14 +1,13 @@
 """Faces and their landmarks by our own run of MediaPipe's networks: found by a detector, then followed by the mesh."""
 
 import math
-from collections.abc import Iterator
 from functools import cached_property
 
 import cv2
 import numpy as np
 
 from tracker.config import TrackerConfig
-from tracker.faces.detection import FaceDetector
+from tracker.faces.detection import FarDetector, NearDetector
 from tracker.faces.graphs import MODELS, Graph
 from tracker.faces.regions import LEFT_EYE, RIGHT_EYE, WIDER, Region, around, cut, overlap, placed
 from tracker.types import Face
@@ -17,23 +16,22 @@ MIN_PRESENCE = 0.5
 """Of a detection, and of the mesh's own flag, that a face is there."""
 FOLLOWED = 0.5
 """Overlap with a followed face's region from which a detection is that face."""
-TWICE = 0.1
-"""Mean distance, in sides of their boxes, below which two followed faces have become one."""
+TWICE = 0.5
+"""Overlap of two faces from which they are one, followed twice."""
+BESIDE = 0.1
+"""Most overlap of a small face with another one: what the far detector sees in a face's hair or hand is none."""
 MOST = 32_000
 """Pixels of a side that OpenCV's warp can take in."""
 LOOK_EVERY = 3
-"""Frames between two looks for small faces, where fewer faces are followed than wanted."""
-SMALL_PRESENCE = 0.4
-"""Of a small face's detection; the mesh has the last word. At 0.5 faces near the limit are missed."""
+"""Frames from one look for small faces to the next, where fewer are followed than wanted and the look is short."""
+SEEN_PX = (10.0, 20.0)
+"""Width of the smallest faces wanted as the far detector sees them, in one look and in the next: some that it misses in
+one scale it finds in the other."""
+SMALL_PRESENCE = 0.1
+"""Of a small face's detection: the mesh decides. Of 240 faces in drawn groups 240 were found so, 236 from 0.2 on."""
 SURE = 6.0
-"""The mesh's logit above which a small face is one: on clips without faces it was below 4, on faces of 40 px above 10 as
-a rule."""
-SMALLEST = 20
-"""So many times a face's width is the longer side of a picture in which the full-range detector finds it."""
-TILE = 18
-"""The same for a tile: a margin, for a face that its edge cuts is missed."""
-SHARED = 8
-"""Two neighbouring tiles share this part of their side."""
+"""The mesh's logit above which a small face is one: on clips without faces it was below 4, on faces of 40 px above 10
+as a rule."""
 
 
 class Sizes:
@@ -73,14 +71,15 @@ class OnnxFinder:
         self._detection_side, self._min_face = config.detection_side_px, config.min_face_px
         mesh = "face_mesh_irises" if config.irises else "face_mesh"
         self._mesh = Graph(MODELS / f"{mesh}.onnx", ("landmarks", "logits"), config.threads)
-        self._near = FaceDetector("short", config.threads)
-        self._far = FaceDetector("full", config.threads)
+        self._side = self._mesh.sides[0]
+        self._near = NearDetector(config.threads)
+        self._far = FarDetector(config.threads)
         self.reset()
 
     def reset(self) -> None:
         """Forget the faces of earlier frames."""
         self._followed: list[Region] = []
-        self._searches = 0
+        self._looks = self._wait = 0
 
     def close(self) -> None:
         """Nothing is held that must be freed."""
@@ -98,10 +97,10 @@ class OnnxFinder:
                 if all(overlap(region.box, other.box) <= FOLLOWED for other in known) and len(faces) < self._wanted:
                     known.append(region)
                     self._add(faces, self._read(sizes, region))
-            for region in self._far_regions(sizes) if len(faces) < self._wanted else ():
+            for region in self._far_regions(image) if len(faces) < self._wanted else ():
                 if not any(_within(region, other) for other in known):
                     known.append(region)
-                    self._add(faces, self._confirmed(sizes, region))
+                    self._add(faces, self._confirmed(sizes, region), BESIDE)
                     if len(faces) == self._wanted:
                         break
         self._followed = [_region_of(face.landmarks) for face in faces]
@@ -109,11 +108,11 @@ class OnnxFinder:
 
     def _read(self, sizes: Sizes, region: Region) -> Face | None:
         """The face in a region; None where the mesh sees none."""
-        points, logits = self._mesh(sizes.cut(region, self._mesh.side)[None])
+        points, logits = self._mesh(sizes.cut(region, self._side)[None])
         logit = float(logits[0, 0])
         if not logit > 0:
             return None
-        landmarks = placed(points[0], region, self._mesh.side)
+        landmarks = placed(points[0], region, self._side)
         box = np.concatenate([landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)])
         return Face(box, landmarks, score_of(logit)) if np.isfinite(landmarks).all() else None
 
@@ -126,29 +125,30 @@ class OnnxFinder:
         face = rough and self._read(sizes, _region_of(rough.landmarks))
         return face if face and face.score > score_of(SURE) else None
 
-    def _add(self, faces: list[Face], face: Face | None) -> None:
-        """Add a face that is there, and is none of the others."""
-        if face is not None and not any(_same(face, other) for other in faces):
+    def _add(self, faces: list[Face], face: Face | None, most: float = TWICE) -> None:
+        """Add a face that is there, and overlaps none of the others by more than `most`."""
+        if face and all(overlap(tuple(face.box.tolist()), tuple(other.box.tolist())) <= most for other in faces):
             faces.append(face)
 
     def _near_regions(self, sizes: Sizes) -> list[Region]:
         """Faces wider than about a tenth of the picture, surest first."""
         return [found.scaled(1 / sizes.scale) for found in self._near.find(sizes.shrunk, MIN_PRESENCE)]
 
-    def _far_regions(self, sizes: Sizes) -> Iterator[Region]:
-        """Small faces: in a still picture all, in a video those of the one part whose turn it is, surest first."""
-        height, width = sizes.image.shape[:2]
-        parts = [(0, 0, width, height), *tiles(width, height, self._min_face)]
+    def _far_regions(self, image: np.ndarray) -> list[Region]:
+        """Small faces, surest first, as the far detector sees them by all scales; in a video by one of them, in turn.
+
+        There they are looked for now and then, the more seldom the longer it takes.
+        """
+        height, width = image.shape[:2]
+        scales = [FarDetector.scale(width, height, side / self._min_face) for side in SEEN_PX]
         if not self._still:
-            turn, wait = divmod(self._searches, LOOK_EVERY)
-            self._searches += 1
-            parts = [] if wait else [parts[turn % len(parts)]]
-        for x0, y0, x1, y1 in parts:
-            part = sizes.image[y0:y1, x0:x1]
-            scale = min(1.0, self._far.side / max(part.shape[:2]))
-            for found in self._far.find(_resized(part, scale) if scale < 1.0 else part, SMALL_PRESENCE):
-                x, y, side, turned = found.scaled(1 / scale)
-                yield Region(x + x0, y + y0, side, turned)
+            if self._wait:
+                self._wait -= 1
+                return []
+            scales = [scales[self._looks % len(scales)]]
+            cost = max(1.0, scales[0] ** 2 * height * width / FarDetector.LEAST**2)
+            self._looks, self._wait = self._looks + 1, round(LOOK_EVERY * cost) - 1
+        return [region for scale in scales for region in self._far.find(image, scale, SMALL_PRESENCE)]
 
 
 def score_of(logit: float) -> float:
@@ -158,29 +158,6 @@ def score_of(logit: float) -> float:
     blurred, dark, noisy, hidden in part, turned and compressed.
     """
     return min(0.72 + 0.0085 * logit, 0.97)
-
-
-def tiles(width: int, height: int, face: float) -> list[tuple[int, int, int, int]]:
-    """The parts (x0, y0, x1, y1) of a picture that must be searched one by one, lest a face of this width be missed.
-
-    None where the picture as a whole is enough; else squares, and twice as large ones up to half of the picture.
-    """
-    longer, side, parts = max(width, height), round(TILE * face), []
-    if longer <= SMALLEST * face:
-        return []
-    while side < longer and (not parts or 2 * side <= longer):
-        xs, ys = _starts(width, side), _starts(height, side)
-        parts += [(x, y, min(x + side, width), min(y + side, height)) for y in ys for x in xs]
-        side *= 2
-    return parts
-
-
-def _starts(length: int, side: int) -> list[int]:
-    """Where tiles of this side begin that cover the length, evenly."""
-    if length <= side:
-        return [0]
-    count = math.ceil((length - side / SHARED) / (side - side / SHARED))
-    return [round(i * (length - side) / (count - 1)) for i in range(count)]
 
 
 def _within(region: Region, other: Region) -> bool:
@@ -199,11 +176,6 @@ def _blocks(start: float, end: float, factor: int, length: int) -> tuple[int, in
     first = min(max(math.floor(start), 0), length - factor)
     last = min(max(math.ceil(end), first + factor), length)
     return first, (last - first) // factor
-
-
-def _same(face: Face, other: Face) -> bool:
-    apart = np.linalg.norm(face.landmarks[::6, :2] - other.landmarks[::6, :2], axis=1).mean()
-    return bool(apart < TWICE * max(face.box[2:] - face.box[:2]))
 
 
 def _resized(image: np.ndarray, scale: float) -> np.ndarray:

@@ -4,11 +4,13 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 
+from tracker.addresses import shown, without_home
 from tracker.config import LiveConfig
 from tracker.engine import Engine
 from tracker.interrupt import Interrupt
-from tracker.live.console import ProgressLine, Screen
+from tracker.live.console import ProgressLine, Screen, show_loading
 from tracker.live.notices import Notices
 from tracker.live.run import Live, LiveReport
 from tracker.live.takes import check_takes, live_extras
@@ -16,8 +18,8 @@ from tracker.live.window import Window
 from tracker.memory import limit_pools, little_to_search
 from tracker.neutral import neutral_in
 from tracker.outlets import Callback, OutletContext, open_outlets
-from tracker.sources import without_password
 from tracker.sources.live import LiveSource, open_live
+from tracker.types import Tell
 
 __all__ = ["Live", "LiveReport", "opened", "run_live"]
 
@@ -35,23 +37,33 @@ def run_live(uri: str = "camera:0", config: LiveConfig | None = None, callbacks:
     config, notices = config or LiveConfig(), Notices()
     check_takes(config)
     with ExitStack() as stack:
-        title = f"affect live {without_password(uri)}"
+        title = f"affect live {shown(uri)}"
         window = None if config.headless else stack.enter_context(closing(Window(title)))
-        live = stack.enter_context(opened(uri, config, callbacks, notices))
+        loading = partial(show_loading, window, shown(uri), config.model) if window else None
+        live = stack.enter_context(opened(uri, config, callbacks, notices, loading))
         _attend(live, Screen(live, window) if window else stack.enter_context(closing(ProgressLine(live))))
     return live.report()
 
 
 @contextmanager
 def opened(
-    uri: str, config: LiveConfig, callbacks: Sequence[Callback] = (), notices: Notices | None = None
+    uri: str,
+    config: LiveConfig,
+    callbacks: Sequence[Callback] = (),
+    notices: Notices | None = None,
+    loading: Tell | None = None,
 ) -> Iterator[Live]:
-    """A live run that may start, and ends with the block; whoever uses it looks when it is over. Raises AffectError."""
+    """A live run that may start, and ends with the block; whoever uses it looks when it is over. Raises AffectError.
+
+    loading is told what is loaded next, such as "the model".
+    """
     check_takes(config)
     limit_pools()
-    notices = notices or Notices()
+    notices, loading = notices or Notices(), loading or _say_nothing
     with ExitStack() as stack:
+        loading("the source")
         source = stack.enter_context(open_live(uri, config.capture, notices.tell))
+        loading("the model")
         engine = stack.enter_context(Engine(config.model, config.tracker))
         engine.warm_up(source.info.height, source.info.width)
         if engine.codes and config.tracker.neutral:
@@ -61,6 +73,10 @@ def opened(
         for outlet in outlets:
             stack.callback(outlet.close)
         yield Live(config, source, engine, outlets, notices)
+
+
+def _say_nothing(_: str) -> None:
+    """Nobody waits for it."""
 
 
 def _attend(live: Live, view: Screen | ProgressLine) -> None:
@@ -78,7 +94,7 @@ def _attend(live: Live, view: Screen | ProgressLine) -> None:
 def _outlet_context(source: LiveSource, config: LiveConfig, engine: Engine) -> OutletContext:
     card, tracker = engine.runtime.card, config.tracker
     return OutletContext(
-        source=source.info.uri,
+        source=without_home(source.info.uri),
         model=card.name,
         sha256=card.sha256,
         faces=tracker.faces,

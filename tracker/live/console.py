@@ -1,5 +1,6 @@
 """What the user of a live run sees and says: the window with its keys, or a line of progress."""
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,13 @@ DRAW_S, IDLE_S = 0.03, 0.25
 """The window is drawn anew after so long at the least where there is a new frame, and at the most without one."""
 TERMINAL_INTERVAL_S, LOG_INTERVAL_S = 0.5, 10.0
 """Seconds between two lines of progress, on a terminal and elsewhere."""
+
+
+def show_loading(window: Window, source: str, model: str, loading: str) -> None:
+    """Say in the window what is being loaded: that may take many seconds, in which it would be empty."""
+    status = LiveStatus(source, model, 0.0, math.nan, math.nan, 0, loading=loading)
+    window.show(Dashboard().draw(None, status))
+    window.key(KEY_WAIT_MS)
 
 
 class Screen:
@@ -84,7 +92,9 @@ class Screen:
 
 def progress_words(status: LiveStatus) -> str:
     """How the run goes, in one line."""
-    latency = f"capture to sample p50 {status.latency_p50_ms:.0f} ms, p95 {status.latency_p95_ms:.0f} ms"
+    if math.isnan(status.latency_p50_ms):
+        return f"{status.source}: loading, no frame yet"
+    latency = f"{status.latency_from} to sample p50 {status.latency_p50_ms:.0f} ms, p95 {status.latency_p95_ms:.0f} ms"
     recording = "" if status.recorded_s is None else f", recording {status.recorded_s:.0f} s"
     return f"{status.source}: {status.fps:.1f} frames/s, {latency}, {status.dropped} dropped{recording}"
 

@@ -33,6 +33,8 @@ class LiveReport:
     outlets: tuple[OutletState, ...]
     error: Exception | None = None
     """What ended the run, where that was an error."""
+    latency_from: str = "capture"
+    """Where the latency begins: a stream's at "decoding"."""
 
 
 class Live:
@@ -45,6 +47,7 @@ class Live:
         self.notices = notices
         self._source = source
         self._uri = source.info.uri
+        self._latency_from = "decoding" if source.info.kind == "stream" else "capture"
         self._engine = engine
         self._outlets = outlets
         self._baseline = NeutralBaseline(config.baseline_s, config.tracker.faces)
@@ -105,6 +108,7 @@ class Live:
             latency_p50_ms=speed.p50_ms,
             latency_p95_ms=speed.p95_ms,
             dropped=self._source.report().dropped,
+            latency_from=self._latency_from,
             recorded_s=self._recordings.seconds,
             baseline=self._baseline.progress,
             paused=self._source.paused,
@@ -125,6 +129,7 @@ class Live:
             takes=tuple(self._recordings.done),
             outlets=tuple(outlet.state() for outlet in self._outlets),
             error=tracking.error,
+            latency_from=self._latency_from,
         )
 
     def _ask(self, action: Callable[[], None]) -> None:

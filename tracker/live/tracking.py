@@ -14,6 +14,9 @@ from tracker.outlets import Outlet
 from tracker.sources.live import LiveSource
 from tracker.types import Event, Tell, TrackedFrame
 
+CUT = "cut"
+"""Name of the event that another scene begins."""
+
 
 class Tracking:
     """Tracks a live source until it ends or stop() is called; what it was asked meanwhile is done between two frames.
@@ -96,6 +99,10 @@ class Tracking:
             outlet.send(tracked)
         self._do_what_was_asked()
         self._recordings.write(tracked)
+        for name in tracked.frame.events:
+            self._mark(Event(tracked.frame.time, tracked.frame.index, name))
+        if tracked.cut:
+            self._mark(Event(tracked.frame.time, tracked.frame.index, CUT))
         self.with_faces += bool(tracked.faces)
         self.newest = tracked
 

@@ -22,7 +22,14 @@ def open_outlets(
     Raises UsageError for what is no HOST:PORT, SinkError for what cannot be opened (a port that is in use), and
     ModuleNotFoundError where a receiver's library is not installed.
     """
-    wanted = [partial(OPENERS[kind], choice) for kind, choice in vars(config).items() if choice not in (None, False)]
+    openers: dict[str, Callable[..., Outlet]] = {
+        "stdout": _open_stdout,
+        "ws": partial(_open_ws, config),
+        "osc": _open_osc,
+        "lsl": _open_lsl,
+    }
+    chosen = ((openers[kind], getattr(config, kind)) for kind in openers)
+    wanted = [partial(opener, choice) for opener, choice in chosen if choice not in (None, False)]
     wanted += [partial(_open_callback, callback) for callback in callbacks]
     opened: list[Outlet] = []
     with ExitStack() as stack:
@@ -39,10 +46,10 @@ def _open_stdout(_: bool, context: OutletContext, tell: Tell | None) -> Outlet:
     return StdoutOutlet(context, tell)
 
 
-def _open_ws(address: str, context: OutletContext, tell: Tell | None) -> Outlet:
+def _open_ws(config: OutletConfig, address: str, context: OutletContext, tell: Tell | None) -> Outlet:
     from tracker.outlets.websocket import WebSocketOutlet
 
-    return WebSocketOutlet(address, context, tell)
+    return WebSocketOutlet(address, context, tell, config.ws_origins, config.ws_token)
 
 
 def _open_osc(address: str, context: OutletContext, tell: Tell | None) -> Outlet:
@@ -65,12 +72,3 @@ def _open_callback(callback: Callback, _: OutletContext, tell: Tell | None) -> O
     from tracker.outlets.callback import CallbackOutlet
 
     return CallbackOutlet(callback, tell)
-
-
-OPENERS: dict[str, Callable[..., Outlet]] = {
-    "stdout": _open_stdout,
-    "ws": _open_ws,
-    "osc": _open_osc,
-    "lsl": _open_lsl,
-}
-"""How each field of OutletConfig is opened."""

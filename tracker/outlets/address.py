@@ -7,7 +7,7 @@ from tracker.errors import SinkError, UsageError
 from tracker.outlets.outlet import in_words
 
 LOOPBACK = "127.0.0.1"
-FORM = re.compile(r"(?P<host>\[[\da-fA-F:.]+\]|[^\s:/\[\]]*):(?P<port>\d{1,5})")
+FORM = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]*):(?P<port>[0-9]{1,5})")
 SEND_BYTES = 32 << 10
 """What the system may hold back for a client that does not read: about 30 frames, so that what it reads is new."""
 
@@ -30,7 +30,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         family, address = _resolve(host, port, socket.SOCK_STREAM)
         listener = socket.create_server(address, family=family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         told = f"cannot serve at {written(host, port)}: {in_words(error)}; choose a port that is free on this machine"
         raise SinkError(told) from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
@@ -44,7 +44,7 @@ def datagrams(host: str, port: int) -> socket.socket:
         sender = socket.socket(family, socket.SOCK_DGRAM)
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         sender.connect(address)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         told = f"cannot send to {written(host, port)}: {in_words(error)}; check the host's name and the network"
         raise SinkError(told) from error
     sender.setblocking(False)
@@ -52,7 +52,7 @@ def datagrams(host: str, port: int) -> socket.socket:
 
 
 def _resolve(host: str, port: int, kind: socket.SocketKind) -> tuple[socket.AddressFamily, tuple]:
-    """Family and address of a host, IPv4 first: "localhost" is then what most clients mean."""
+    """Family and address of a host, IPv4 first: "localhost" is then what most clients mean. OSError, UnicodeError."""
     found = socket.getaddrinfo(host, port, type=kind)
     family, *_, address = min(found, key=lambda each: each[0] != socket.AF_INET)
     return family, address

@@ -78,6 +78,7 @@ class Outlet(ABC):
         self._giving_up = Flag()
         self._sent = self._failed = 0
         self._fault = ""
+        self._has_told = False
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -129,6 +130,13 @@ class Outlet(ABC):
         except Exception as error:
             self._miss(error)
 
+    def _take_back(self, count: int, error: Exception) -> None:
+        """Count as lost what was taken for sent, as is known only now."""
+        count = min(count, self._sent)
+        self._sent -= count
+        self._failed += count
+        self._tell_of(error)
+
     def _end(self, fault: str) -> None:
         self._failed += 1
         self._fault = fault
@@ -137,7 +145,11 @@ class Outlet(ABC):
 
     def _miss(self, error: Exception) -> None:
         self._failed += 1
-        if self._failed == 1:
+        self._tell_of(error)
+
+    def _tell_of(self, error: Exception) -> None:
+        if not self._has_told:
+            self._has_told = True
             self._tell(f"{self.name}: {in_words(error)}; the run goes on, what fails is counted as lost")
 
 
@@ -151,4 +163,6 @@ def in_words(error: Exception) -> str:
     """One plain line for an error: the operating system's own words, or its kind and text."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.partition(" (")[0].lower()
+    if isinstance(error, UnicodeError):
+        return "that is no name of a host"
     return " ".join(f"{type(error).__name__}: {error}".split())

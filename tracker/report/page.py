@@ -18,8 +18,9 @@ from tracker.errors import DataError, SinkError, UsageError
 from tracker.outputs import SUFFIXES
 from tracker.report.packing import pack_column
 from tracker.report.thumbnails import thumbnails_of
-from tracker.report.trace import Trace, read_trace
 from tracker.sinks.files import PartFile
+from tracker.traces.events import events_of
+from tracker.traces.reading import Trace, find_traces, read_film
 from tracker.types import QUADRANT_WORDS, QUADRANTS
 
 PARTS = Path(__file__).parent / "browser"
@@ -50,10 +51,10 @@ FACTS = (
 
 
 def write_report(table: Path, config: ReportConfig, file: Path | None = None) -> Path:
-    """Write the report of a CSV that affect track wrote, beside it unless a file is given; returns its path.
+    """Write the report of a trace (CSV, JSON lines, Parquet), beside it unless a file is given; returns its path.
 
     The video is the one that the configuration names, else the source or the recording that the sheet names, as far as
-    it is there; without any, the reader of the page may choose it. The CSV is not changed.
+    it is there; without any, the reader of the page may choose it. The trace is not changed.
     Raises UsageError where the report exists already, DataError for what cannot be read, SinkError for what cannot be
     written.
     """
@@ -62,7 +63,12 @@ def write_report(table: Path, config: ReportConfig, file: Path | None = None) ->
         raise UsageError(f"the report would overwrite its table {table}; give it another name with -o")
     if file.is_file() and not config.overwrite:
         raise UsageError(f"{file} exists; --overwrite replaces it, -o writes to another file")
-    trace = read_trace(table)
+    if table.is_dir():
+        raise UsageError(f"{table} is a folder; expected one trace, such as {table}/clip.csv")
+    trace = read_film(*find_traces([table]))
+    for name in ("frame", "timestamp"):
+        if (empty := np.isnan(trace.columns[name])).any():
+            raise DataError(f"{table}: {name} is empty in row {empty.argmax() + 1}; expected a number in every row")
     video = _video(trace, config)
     if video is None and (config.embed or config.thumbnails):
         raise DataError(f"the video of {table} is not where its sheet says; name it with --video FILE")
@@ -72,7 +78,7 @@ def write_report(table: Path, config: ReportConfig, file: Path | None = None) ->
             "the report links to the video"
         )
     page = _page(trace, video, file, config)
-    output = PartFile(file)
+    output = PartFile(file, hidden=True)
     try:
         output.write(page)
     except SinkError:
@@ -89,11 +95,12 @@ def _video(trace: Trace, config: ReportConfig) -> Path | None:
     """
     if config.video is not None:
         if not Path(config.video).is_file():
-            raise DataError(f"there is no video {config.video}; expected the file that {trace.path} was made of")
+            raise DataError(f"there is no video {config.video}; expected the file that {trace.file} was made of")
         return Path(config.video)
     outputs, hidden = trace.sheet.get("outputs", {}), trace.sheet.get("options", {}).get("output", {}).get("blur_faces")
     source = None if hidden else trace.sheet.get("source", {}).get("path")
-    files = [trace.path.parent / name for name in (source, outputs.get("picture"), outputs.get("video")) if name]
+    names = [source, outputs.get("picture"), outputs.get("video")]
+    files = [trace.file.parent / Path(name).expanduser() for name in names if name]
     return next((each for each in files if each.is_file() and each.suffix.lower() in VIDEO_TYPES), None)
 
 
@@ -147,30 +154,30 @@ def _data_block(name: str, value: Any) -> str:
 
 def _title(trace: Trace) -> str:
     path = trace.sheet.get("source", {}).get("path")
-    return Path(path).name if path and "://" not in path else trace.path.name
+    return Path(path).name if path and "://" not in path else trace.file.name
 
 
 def _session(trace: Trace, video: Path | None, file: Path, config: ReportConfig) -> dict[str, Any]:
     """All that the page knows of the session; of paths, the names alone."""
-    order = np.lexsort((trace.column("timestamp"), trace.column("face_id")))
+    order = np.lexsort((trace.columns["timestamp"], trace.columns["face_id"]))
     source, shown = trace.sheet.get("source", {}), _how_shown(trace, video, file, config)
     return {
         "title": _title(trace),
-        "table": trace.path.name,
-        "stem": trace.path.stem,
-        "fingerprint": sha256(trace.path.read_bytes()).hexdigest(),
+        "table": trace.file.name,
+        "stem": trace.name,
+        "fingerprint": sha256(trace.file.read_bytes()).hexdigest(),
         "rows": len(order),
-        "names": trace.names,
         "columns": [pack_column(name, values[order]) for name, values in trace.columns.items()],
-        "events": trace.events,
+        "events": [
+            {"time": event.start, "end": event.start if event.end is None else event.end, "name": event.condition}
+            for event in events_of(trace, None)
+        ],
         "thumbnails": thumbnails_of(trace, video, shown["starts_at"]) if video and shown and config.thumbnails else {},
         "video": shown,
         "made": {name: trace.sheet[name] for name in FACTS if trace.sheet.get(name) is not None}
         | {
             "source": {name: source.get(name) for name in ("kind", "codec", "width", "height", "rate_hz", "duration")},
-            "warnings": [
-                str(each).replace(str(source.get("path")), _title(trace)) for each in trace.sheet.get("warnings", ())
-            ],
+            "warnings": [_without_folders(str(each), trace) for each in trace.sheet.get("warnings", ())],
             "decoded": trace.sheet.get("decoded"),
             "complete": trace.sheet.get("complete"),
         },
@@ -180,22 +187,30 @@ def _session(trace: Trace, video: Path | None, file: Path, config: ReportConfig)
     }
 
 
+def _without_folders(text: str, trace: Trace) -> str:
+    """A text in which the source has its name alone."""
+    source = trace.sheet.get("source", {})
+    paths = {str(source[name]) for name in ("path", "uri") if source.get(name)}
+    for path in sorted(paths | {str(Path(path).expanduser()) for path in paths}, key=len, reverse=True):
+        text = text.replace(path, _title(trace))
+    return text
+
+
 def _how_shown(trace: Trace, video: Path | None, file: Path, config: ReportConfig) -> dict[str, Any] | None:
     """Where the page finds the video, and which of its moments is the trace's time 0.
 
-    The first frame of a source is its time 0; every other video (an overlay, a recording) begins with the trace.
+    The first frame of a source is its time 0; what a run made (an overlay, a recording) begins with the trace.
     """
     if video is None:
         return None
-    named = trace.sheet.get("source", {}).get("path")
-    is_source = named is None or video.resolve() == Path(named).resolve() or video.name == Path(named).name
-    drawn = video.name in (trace.sheet.get("outputs", {}).get("video"), trace.sheet.get("outputs", {}).get("picture"))
+    outputs = trace.sheet.get("outputs", {})
+    made = video.name in [outputs.get(kind) for kind in ("video", "picture", "lossless")]
     return {
         "name": video.name,
         "href": None if config.embed else _link(video, file),
         "type": VIDEO_TYPES.get(video.suffix.lower(), "video/mp4"),
-        "starts_at": 0.0 if is_source else float(trace.column("timestamp").min()),
-        "boxes": not drawn,
+        "starts_at": float(trace.columns["timestamp"].min()) if made else 0.0,
+        "boxes": not made or video.name == outputs.get("lossless"),
     }
 
 

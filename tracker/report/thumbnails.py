@@ -9,8 +9,8 @@ from PIL import Image
 
 from tracker.config import SourceOptions
 from tracker.errors import DataError
-from tracker.report.trace import Trace
 from tracker.sources import open_source
+from tracker.traces.reading import Trace
 
 SIDE_PX = 96
 MARGIN = 0.2
@@ -25,11 +25,11 @@ def thumbnails_of(trace: Trace, video: Path, starts_at: float) -> dict[str, str]
 
     Raises SourceError where the video cannot be read, DataError where the trace has no boxes or the video ends early.
     """
-    lacking = [name for name in (*BOX, "confidence") if name not in trace.names]
+    lacking = [name for name in (*BOX, "confidence") if name not in trace.columns]
     if lacking:
-        raise DataError(f"{trace.path} has no column {', '.join(lacking)}; --thumbnails needs the faces' boxes")
-    ids, times, sure = (trace.column(name) for name in ("face_id", "timestamp", "confidence"))
-    boxes = np.stack([trace.column(name) for name in BOX], axis=1)
+        raise DataError(f"{trace.file} has no column {', '.join(lacking)}; --thumbnails needs the faces' boxes")
+    ids, times, sure = (trace.columns[name] for name in ("face_id", "timestamp", "confidence"))
+    boxes = np.stack([trace.columns[name] for name in BOX], axis=1)
     faces, counts = np.unique(ids[np.isfinite(ids)], return_counts=True)
     longest = faces[np.argsort(-counts)][:MOST]
     rows = sorted((int(np.where(ids == face, sure, -1.0).argmax()) for face in longest), key=lambda row: times[row])
@@ -43,7 +43,7 @@ def thumbnails_of(trace: Trace, video: Path, starts_at: float) -> dict[str, str]
                 pictures[str(int(ids[row]))] = _picture(frame.image, boxes[row])
             if not rows:
                 return pictures
-    raise DataError(f"{video} ends before the frames of {trace.path}; expected the video that it was made of")
+    raise DataError(f"{video} ends before the frames of {trace.file}; expected the video that it was made of")
 
 
 def _picture(image: np.ndarray, box: np.ndarray) -> str:

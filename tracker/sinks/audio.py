@@ -80,18 +80,18 @@ class AudioCopy:
                     continue
                 following = [packet]
                 if back and held is not None:
-                    behind = int(last) + step - held.dts
+                    behind = int(last) + step - (held.dts or 0)
                     following = [held, packet]
                 elif held is not None:
                     self._left_out += 1
                 held = None
                 for each in following:
-                    each.pts += behind - self._offset
-                    each.dts += behind - self._offset
-                    now = each.dts + self._offset
+                    now = (each.dts or 0) + behind
                     if now <= last:
                         self._left_out += 1
                         continue
+                    each.pts = (each.pts or 0) + behind - self._offset
+                    each.dts = now - self._offset
                     step = each.duration or (int(now - last) if last > -math.inf else 1)
                     last = now
                     if each.dts >= 0:

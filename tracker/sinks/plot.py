@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tracker.addresses import shown
 from tracker.errors import SinkError
 from tracker.sinks import Sink, SinkContext
 from tracker.sinks.files import PartFile
@@ -150,7 +151,8 @@ class PlotSink(Sink):
         return self._draw(curves, (self._start or 0.0, self._end), self._title(), self._caption(len(curves)))
 
     def _title(self) -> str:
-        return "standard input" if self._context.source_uri == "-" else Path(self._context.source_uri).resolve().name
+        uri = self._context.source_uri
+        return "standard input" if uri == "-" else shown(uri) if "://" in uri else Path(uri).resolve().name
 
     def _caption(self, drawn: int) -> str:
         faces = counted(self._faces, "face")

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from tracker.addresses import shown
 from tracker.sinks import Columns, Extra, Sink, SinkContext
 from tracker.sinks.files import open_output
 from tracker.types import EXPRESSIONS, QUADRANTS, AffectSample, Face, Told, TrackedFrame
@@ -117,7 +118,7 @@ def columns_behind(context: SinkContext) -> tuple[Column, ...]:
     Stills have it always, and behind it the name of each file.
     """
     stills = context.info.kind == "stills"
-    named = context.source_uri if context.source_column or stills else None
+    named = shown(context.source_uri) if context.source_column or stills else None
     source = () if named is None else (Column("source", "source", pyfeat="input", value=named),)
     file = (Column("file", "file"),) if stills else ()
     return (*extra_columns(context.extras, context.readings), *source, *file)

@@ -23,7 +23,7 @@ class StillsSink(Sink):
         """Write one still, whole or not at all; raises SinkError."""
         picture = io.BytesIO()
         Image.fromarray(self._draw(tracked)).save(picture, "PNG", compress_level=1)
-        file = PartFile(self._place(tracked))
+        file = PartFile(self._place(tracked), hidden=True)
         try:
             file.write(picture.getvalue())
             file.finish()

@@ -72,7 +72,7 @@ LOSSLESS = Coding(
 
 
 class VideoSink(Sink):
-    """Draws each frame and encodes it. H.264 has odd sizes made even; a later frame of another size is scaled.
+    """Draws each frame and encodes it. H.264 has odd sizes made even; a later frame of another size is fitted in.
 
     Time 0 of the video is the context's start. There are no B-frames, so that a fragment's times need no edit list.
     The file is hidden until its first fragment is written, before which no player could open it.
@@ -197,8 +197,21 @@ def _even(image: np.ndarray) -> np.ndarray:
     return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
+def _fitted(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """An image as large as it can be in the middle of a black one of this size: its shape is kept."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    wide, high = max(1, round(scale * image.shape[1])), max(1, round(scale * image.shape[0]))
+    whole = np.zeros((height, width, 3), np.uint8)
+    x, y = (width - wide) // 2, (height - high) // 2
+    scaled = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(wide, high, interpolation="BICUBIC")
+    whole[y : y + high, x : x + wide] = scaled.to_ndarray()
+    return whole
+
+
 def _picture(image: np.ndarray, stream: VideoStream) -> av.VideoFrame:
     """A frame in the stream's size and format, converted by the same matrix that the stream names, if it names one."""
+    if image.shape[:2] != (stream.height, stream.width):
+        image = _fitted(image, stream.width, stream.height)
     frame = av.VideoFrame.from_ndarray(image, format="rgb24")
     matrix = Colorspace.ITU709 if stream.codec_context.colorspace == BT709 else None
     return frame.reformat(stream.width, stream.height, stream.pix_fmt, dst_colorspace=matrix)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from tracker.addresses import normal, shown
 from tracker.config import OVERLAYS, SourceOptions
 from tracker.errors import MissingSourceError, SourceError, UsageError
 from tracker.types import Frame, SourceInfo, SourceReport
@@ -59,15 +60,14 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
     from tracker.sources.readahead import ReadAhead
 
     options = options or SourceOptions()
-    return ReadAhead(open_reader(str(uri), options), options.read_ahead)
+    return ReadAhead(open_reader(normal(str(uri)), options), options.read_ahead)
 
 
 def open_reader(uri: str, options: SourceOptions) -> "Reader":
     """What open_source reads ahead of, without the thread that does. Raises SourceError."""
     check_named(uri)
     if uri.startswith(LIVE):
-        shown = without_password(uri)
-        raise SourceError(f"{shown} is a live source; follow it with: affect live {shown}")
+        raise SourceError(f"{shown(uri)} is a live source; follow it with: affect live {shown(uri)}")
     pictures = find_pictures(uri)
     if pictures:
         from tracker.sources.images import read_pictures
@@ -92,7 +92,7 @@ def expand_sources(patterns: Sequence[str], recursive: bool = False) -> list[str
     listed stands for itself.
     Raises SourceError where a pattern stands for nothing, UsageError for an empty text.
     """
-    return list(dict.fromkeys(source for pattern in patterns for source in _expand(pattern, recursive)))
+    return list(dict.fromkeys(source for pattern in patterns for source in _expand(normal(pattern), recursive)))
 
 
 def root_of(pattern: str) -> str | None:
@@ -119,7 +119,7 @@ def find_pictures(uri: str) -> list[str]:
         return _of_kind([uri], PICTURE)
     matches = _matches(uri)
     if not _of_kind(matches, PICTURE):
-        raise SourceError(f"{uri} matches no picture; name each video by itself")
+        raise SourceError(f"{shown(uri)} matches no picture; name each video by itself")
     return _of_kind(matches, PICTURE)
 
 
@@ -135,14 +135,6 @@ def natural_order(name: str) -> tuple[list[str | int], str]:
     """A sorting key by which frame2 comes before frame10."""
     parts = re.split(r"([0-9]+)", name)
     return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
-
-
-def without_password(uri: str) -> str:
-    """An address as it may be shown: without user, password, and what stands after a question mark."""
-    if "://" not in uri:
-        return uri
-    address, question, _ = re.sub(r"(?<=://)[^/]*@", "", uri).partition("?")
-    return address + (question and "?...")
 
 
 def is_before(time: float, limit: float | None) -> bool:
@@ -211,11 +203,12 @@ def _tell_of_skipped(pattern: str, pictures: Sequence[str]) -> None:
 
 def _matches(pattern: str) -> list[str]:
     if "://" in pattern:
-        raise SourceError(f"{pattern} is not a kind of address that can be read; expected http:// or https://")
+        raise SourceError(f"{shown(pattern)} is not a kind of address that can be read; expected http:// or https://")
     matches = sorted(glob.glob(pattern, recursive=True), key=natural_order)  # noqa: PTH207
     if not matches:
         missing = "matches no file" if glob.has_magic(pattern) else "does not exist"
-        raise MissingSourceError(f"{pattern} {missing}; expected a video, a folder of pictures or videos, a glob, or -")
+        told = f"{shown(pattern)} {missing}; expected a video, a folder of pictures or videos, a glob, or -"
+        raise MissingSourceError(told)
     return matches
 
 

@@ -111,6 +111,11 @@ class CameraFeed:
         )
 
 
+def camera_backends() -> list[str]:
+    """The names of OpenCV's ways to a camera here."""
+    return [cv2.videoio_registry.getBackendName(backend) for backend in cv2.videoio_registry.getCameraBackends()]
+
+
 def _moment(stamp: float, now: float) -> float:
     """The driver's timestamp (V4L2 gives one on the monotonic clock), or now where it cannot be one."""
     return stamp if 0 <= now - stamp <= OLDEST_STAMP_S else now
@@ -129,7 +134,7 @@ def _open(uri: str, options: CaptureOptions, opener: Opener) -> cv2.VideoCapture
 def _device_of(uri: str) -> Device:
     """The number or path after the colon; 0 where there is none."""
     name = uri.partition(":")[2] or "0"
-    if name.isdecimal():
+    if name.isascii() and name.isdecimal():
         return int(name)
     if name.startswith("/"):
         return name

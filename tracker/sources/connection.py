@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import av
 import av.error
 
+from tracker.addresses import HIDDEN, HOST, shown
 from tracker.config import CaptureOptions
 from tracker.errors import SourceError
 from tracker.sources.clock import StreamClock
@@ -57,7 +57,7 @@ class Connection:
         self._patience_s = options.stall_s
         self._container = _open(uri, name, options)
         try:
-            self.stream, _ = video_stream(self._container, name)
+            self.stream, _ = video_stream(self._container, name, options.stream)
             self._formats = set(self._container.format.name.split(","))
             self._pictures = self._timed()
             self.first = self._begin(name)
@@ -156,20 +156,24 @@ def _open(uri: str, name: str, options: CaptureOptions) -> av.container.InputCon
 
 def _why_not(uri: str, error: Exception, waited_s: float) -> tuple[str, str]:
     """Why a stream cannot be opened, and what to try."""
-    address = urlsplit(uri)
+    scheme, _, rest = shown(uri).partition("://")
+    host = HOST.match(rest)
     if waited_s >= OPEN_S:
         return f"no answer within {OPEN_S:g} s", "is something sent there, and does a firewall let it pass?"
     if isinstance(error, av.error.ProtocolNotFoundError):
-        return f"this FFmpeg cannot read {address.scheme}://", "have it sent by rtsp://, http:// or udp://"
-    if address.hostname and not _has_address(address.hostname):
-        return f"the host {address.hostname} cannot be found", "check its name, or use its IP address"
+        return f"this FFmpeg cannot read {scheme}://", "have it sent by rtsp://, http:// or udp://"
+    if host and host[1] and host[1] != HIDDEN and not _has_address(host[1].strip("[]")):
+        return f"the host {host[1]} cannot be found", "check its name, or use its IP address"
     return next((words for kind, words in WORDS.items() if isinstance(error, kind)), (reason(error), ADVICE))
 
 
 WORDS: dict[type[Exception], tuple[str, str]] = {
     av.error.ConnectionRefusedError: ("connection refused", "is the server running, and is the port right?"),
     av.error.HTTPNotFoundError: ("not found (404)", "check what follows the host in the address"),
-    av.error.HTTPUnauthorizedError: ("a password is needed (401)", "write USER:PASSWORD@ before the host"),
+    av.error.HTTPUnauthorizedError: (
+        "a password is needed (401)",
+        "write USER@ before the host, and --ask-password",
+    ),
     av.error.HTTPForbiddenError: ("access is forbidden (403)", "check the user and password before the host"),
     av.error.InvalidDataError: ("what it sends is no video", ADVICE),
 }

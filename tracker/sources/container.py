@@ -11,8 +11,9 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import VideoReformatter
 
+from tracker.addresses import shown, with_password
 from tracker.errors import SourceError
-from tracker.sources import MOST_PIXELS, too_large, without_password
+from tracker.sources import MOST_PIXELS, too_large
 from tracker.sources.turn import Turn, turn_of
 
 DECLARED = {"mov", "matroska", "avi", "flv", "asf"}
@@ -87,7 +88,7 @@ def medium_of(uri: str) -> Any:
         if sys.stdin.isatty():
             raise SourceError("standard input is a terminal; pipe a video into it, or name a file")
         return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-    return uri if "://" in uri else f"file:{uri}"
+    return with_password(uri) if "://" in uri else f"file:{uri}"
 
 
 def why_not_video(uri: str) -> str:
@@ -111,8 +112,8 @@ def is_file(uri: str) -> bool:
 
 
 def name_of(uri: str) -> str:
-    """The source in words, without a password."""
-    return "standard input" if uri == "-" else without_password(uri)
+    """The source in words, as it may be shown."""
+    return "standard input" if uri == "-" else shown(uri)
 
 
 def video_stream(

@@ -9,9 +9,10 @@ from threading import Condition, Thread, current_thread
 from types import TracebackType
 from typing import Protocol
 
+from tracker.addresses import normal
 from tracker.config import CaptureOptions
 from tracker.errors import SourceError
-from tracker.sources import LIVE, URLS, without_password
+from tracker.sources import LIVE, URLS
 from tracker.sources.switch import Switch
 from tracker.types import Frame, SourceInfo, SourceReport, Tell
 
@@ -59,8 +60,7 @@ class LiveSource:
     @property
     def info(self) -> SourceInfo:
         """What the source knows of itself before its first frame."""
-        info = self._feed.info
-        return replace(info, uri=without_password(info.uri), time_base="1/1000")
+        return replace(self._feed.info, time_base="1/1000")
 
     @property
     def paused(self) -> bool:
@@ -127,12 +127,15 @@ class LiveSource:
         return frame
 
     def _capture(self) -> None:
-        error, last = None, -math.inf
+        error, last, size = None, -math.inf, None
         try:
             with closing(self._feed):
                 for frame in self._feed.frames():
                     last = max(round(1000 * frame.time), last + 1)
-                    self._put(replace(frame, time=last / 1000))
+                    height, width = frame.image.shape[:2]
+                    changed = (f"picture size {width}x{height}",) if size not in (None, (height, width)) else ()
+                    size = height, width
+                    self._put(replace(frame, time=last / 1000, events=frame.events + changed))
         except BaseException as fault:
             error = fault
         with self._news:
@@ -141,7 +144,9 @@ class LiveSource:
 
     def _put(self, frame: Frame) -> None:
         with self._news:
-            self._dropped += self._newest is not None
+            if self._newest is not None:  # it is dropped, but not what happened before it
+                self._dropped += 1
+                frame = replace(frame, events=self._newest.events + frame.events)
             self._newest = frame
             self._news.notify_all()
 
@@ -153,7 +158,7 @@ def open_live(uri: str, options: CaptureOptions | None = None, tell: Tell | None
     where no frame can be had.
     """
     switch = Switch()
-    return LiveSource(_open_feed(str(uri), options or CaptureOptions(), switch, tell or _say_nothing), switch)
+    return LiveSource(_open_feed(normal(str(uri)), options or CaptureOptions(), switch, tell or _say_nothing), switch)
 
 
 def _open_feed(uri: str, options: CaptureOptions, switch: Switch, tell: Tell) -> Feed:

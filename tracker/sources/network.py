@@ -2,14 +2,14 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from itertools import pairwise
 from typing import TypeVar
 
 from tracker.ahead import Ahead
 from tracker.config import CaptureOptions
 from tracker.errors import SourceError
-from tracker.sources.connection import Connection, Lost, Picture, Unreachable
+from tracker.sources.connection import Connection, Lost, Unreachable
 from tracker.sources.container import ToRgb, name_of
 from tracker.sources.switch import Switch
 from tracker.types import Frame, SourceInfo, SourceReport, Tell
@@ -19,6 +19,10 @@ LASTING_S = 10.0
 """A connection that lasted so long was a good one: the waits begin anew."""
 BURST_S = 2.0
 """Longest that old pictures are left out after a stream was opened again."""
+CALM_S, CALM_PICTURES, FALL_S = 0.25, 6, 0.01
+"""Pictures are no longer old once they have come no earlier, by more than FALL_S, for so long and so many."""
+RECENT_S, END_S = 10.0, 0.5
+"""How long before its end a connection's pictures tell how late they come: the sender's clock is not ours for ever."""
 
 
 class StreamFeed:
@@ -42,7 +46,8 @@ class StreamFeed:
         self._repaired = self._lost = 0
         self._away_s = 0.0
         self._ended = False
-        self.info = self._describe(uri)
+        self._news: tuple[str, ...] = ()
+        self.info = self._describe()
 
     def frames(self) -> Iterator[Frame]:
         """Frames as they come; of a pipe, until it ends, and SourceError where it breaks off."""
@@ -74,14 +79,15 @@ class StreamFeed:
     def _connected(self) -> Iterator[Frame]:
         to_rgb = ToRgb(self._name, self._connection.stream)
         self._timeline.join()
-        pictures = self._connection.pictures()
-        for picture, stamp, captured in without_burst(pictures) if self._lost else pictures:
+        for picture, stamp, captured in self._connection.pictures():
             if self._switch.closed:
                 return
             at = self._timeline.place(stamp, captured)
-            if self._switch.on:
-                self._start = at if self._start is None else self._start
-                yield Frame(to_rgb(picture), at - self._start, 0, captured)
+            if self._switch.on and at is not None:
+                if self._start is None:  # nothing happened in the run before it began
+                    self._start, self._news = at, ()
+                news, self._news = self._news, ()
+                yield Frame(to_rgb(picture), at - self._start, 0, captured, events=news)
 
     def _open_again(self, cause: str) -> bool:
         """Wait and open until that succeeds; False once it is closed."""
@@ -109,14 +115,15 @@ class StreamFeed:
         self._opened = time.monotonic()
         away_s = time.monotonic() - self._timeline.captured
         self._away_s += away_s
+        self._news += (f"stream back after {away_s:.1f} s",)
         self._tell(f"{self._name} is back after {away_s:.1f} s")
         return True
 
-    def _describe(self, uri: str) -> SourceInfo:
+    def _describe(self) -> SourceInfo:
         stream, to_rgb = self._connection.stream, ToRgb(self._name, self._connection.stream)
         height, width = to_rgb(self._connection.first.picture).shape[:2]
         return SourceInfo(
-            uri=uri,
+            uri="-" if self._is_pipe else self._name,
             kind="stream",
             width=width,
             height=height,
@@ -129,41 +136,81 @@ class StreamFeed:
         )
 
 
-def without_burst(pictures: Iterator[Picture]) -> Iterator[Picture]:
-    """Leave out what a server sends at once when it is asked: old pictures, which come faster than they were taken.
+class Lateness:
+    """How late the pictures of a connection come: when they are decoded less their timestamp, seconds.
 
-    The first goes too, since nothing tells whether it is one of them; after BURST_S whatever comes is taken.
+    What a network, a full buffer and a busy decoder add is never negative, so that the least is the connection's own.
+    Where a stream ends, FFmpeg gives at once what it held back (about 0.2 s of MPEG-TS): these pictures do not count.
     """
-    began = math.inf
-    for before, picture in pairwise(pictures):
-        began = min(began, before.captured)
-        steady = picture.captured - before.captured > (picture.time - before.time) / 2
-        if steady or picture.captured - began > BURST_S:
-            yield picture
-            break
-    yield from pictures
+
+    def __init__(self) -> None:
+        self._pictures: deque[tuple[float, float]] = deque()
+        """Capture and lateness of those of the last RECENT_S."""
+        self._lowest = math.inf
+        self._fell = self._began = 0.0
+        """When the lateness last fell by more than FALL_S, and when the first picture came."""
+        self._since_fall = 0
+
+    def add(self, stamp: float, captured: float) -> None:
+        """Take a picture with a timestamp (seconds) of its connection."""
+        late = captured - stamp
+        self._began = self._began if self._pictures else captured
+        self._pictures.append((captured, late))
+        while captured - self._pictures[0][0] > RECENT_S:
+            self._pictures.popleft()
+        self._since_fall += 1
+        if late < self._lowest - FALL_S:
+            self._fell, self._since_fall = captured, 0
+        self._lowest = min(self._lowest, late)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what comes now is new: a server sends old pictures first, at once or as fast as the network lets."""
+        newest = self._pictures[-1][0]
+        calm = newest - self._fell >= CALM_S and self._since_fall >= CALM_PICTURES
+        return calm or newest - self._began >= BURST_S
+
+    def least(self, without_end: bool = False) -> float:
+        """Of the last RECENT_S; without what came in END_S before the end."""
+        newest = self._pictures[-1][0]
+        early = [late for captured, late in self._pictures if captured < newest - END_S] if without_end else []
+        return min(early or [late for _, late in self._pictures])
 
 
 class Timeline:
-    """Times from the first picture on, over any number of connections: the gap between two is as long as it was."""
+    """Times from the first picture on, over any number of connections, each with a clock of its own.
+
+    Two connections are joined by when their pictures come at the earliest, not by single pictures: the first ones of a
+    connection are late, by what the server has kept and by the decoder's start, and the last ones are early.
+    """
 
     def __init__(self) -> None:
         self.captured = 0.0
         """When the newest picture was captured (monotonic, seconds)."""
-        self._time = 0.0
-        self._offset: float | None = None
-        self._empty = True
+        self._time: float | None = None
+        self._late = Lateness()
+        self._earlier: Lateness | None = None
+        self._offset = 0.0
 
     def join(self) -> None:
         """What follows comes from a new connection, with a clock of its own."""
-        self._offset = None
+        if self._time is not None and self._earlier is None:
+            self._earlier = self._late
+        self._late = Lateness()
 
-    def place(self, stamp: float, captured: float) -> float:
-        """The time of a picture with a timestamp (seconds) of its connection."""
-        if self._offset is None:
-            gap = 0.0 if self._empty else captured - self.captured
-            self._offset = self._time + gap - stamp
-        self._time, self.captured, self._empty = self._offset + stamp, captured, False
+    def place(self, stamp: float, captured: float) -> float | None:
+        """The time of a picture with a timestamp (seconds) of its connection; None for an old one that is left out."""
+        self._late.add(stamp, captured)
+        if self._time is None:
+            self._offset = -stamp
+        elif self._earlier is not None:
+            if not self._late.is_settled:
+                return None
+            self._offset += self._late.least() - self._earlier.least(without_end=True)
+            if self._offset + stamp <= self._time:  # the earlier one had not come to its newest picture
+                self._offset = self._time + captured - self.captured - stamp
+            self._earlier = None
+        self._time, self.captured = self._offset + stamp, captured
         return self._time
 
 

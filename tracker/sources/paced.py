@@ -16,7 +16,7 @@ class PacedFeed:
     """Gives each frame of a video or of pictures when its time, divided by the pace, has come; decodes ahead."""
 
     def __init__(self, uri: str, options: CaptureOptions, switch: Switch) -> None:
-        ahead = SourceOptions(sequence=True)
+        ahead = SourceOptions(sequence=True, stream=options.stream)
         self._source = ReadAhead(Loop(uri, ahead), ahead.read_ahead) if options.loop else open_source(uri, ahead)
         self._pace = options.pace
         self._switch = switch

@@ -10,6 +10,7 @@ import av
 import av.error
 from av.video.frame import PictureType
 
+from tracker.addresses import shown
 from tracker.config import SourceOptions
 from tracker.errors import SourceError
 from tracker.sources import is_before
@@ -202,7 +203,7 @@ class VideoReader:
     def _describe(self) -> SourceInfo:
         image, stream = self._first[0].image, self._stream
         return SourceInfo(
-            uri=self._uri,
+            uri=shown(self._uri),
             kind="video" if is_file(self._uri) else "stream",
             width=image.shape[1],
             height=image.shape[0],

@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,16 @@ from tracker.errors import UsageError
 from tracker.sinks.files import write_whole
 from tracker.sinks.records import RELATIVE, csv_lines
 from tracker.traces.fitness import FRONTAL_DEG, turn_deg
+from tracker.traces.motion import speed, steps_over
 from tracker.traces.reading import FaceTrace, Trace
 
-MOVING_S = 0.2
-"""Speeds are measured over so long, so that trembling does not count."""
 CALM_AFFECT = 0.3
 """Units of valence and arousal a second below which an expression stays."""
+STILL_SHARE = 0.5
+"""Of the frames of the stillest stretch: another may be chosen that has so many."""
 CALM_TURN_DEG = 20.0
 """Degrees a second below which a head is still."""
-CALMEST_S = 4.0
+CALMEST_S = 2.0
 """Length of the calmest stretch, which `auto` takes; shorter in a shorter trace."""
 FEWEST = 10
 """Frames that a baseline needs; a picture needs one."""
@@ -61,7 +62,7 @@ def baselines_of(trace: Trace, choice: str | tuple[float, float], one_person: bo
         if isinstance(choice, tuple):
             chosen = still & (face.time >= choice[0]) & (face.time < choice[1])
         elif choice == AUTO:
-            chosen = still & _calmest(face.time, still, unrest)
+            chosen = still & _calmest(face, still, unrest)
         if chosen.sum() >= min(FEWEST, len(face.time)):
             valence, arousal = (float(np.median(face[f"{axis}_smooth"][chosen])) for axis in ("valence", "arousal"))
             first, last = face.time[chosen][[0, -1]].tolist()
@@ -71,38 +72,33 @@ def baselines_of(trace: Trace, choice: str | tuple[float, float], one_person: bo
 
 def _stillness(face: FaceTrace) -> tuple[np.ndarray, np.ndarray]:
     """(T,) bool: calm, frontal and well seen; (T,): how much expression and head move, 1 at the limit of calm."""
-    count = len(face.time)
-    unrest = np.zeros(count)
-    if count > 1:
-        lag = min(count - 1, max(1, round(MOVING_S / float(np.median(np.diff(face.time))))))
-        took = face.time[lag:] - face.time[:-lag]
-
-        def speed(names: Iterable[str]) -> np.ndarray:
-            values = np.column_stack([face[name] for name in names])
-            return np.linalg.norm(values[lag:] - values[:-lag], axis=1) / took
-
-        affect = speed(("valence_smooth", "arousal_smooth")) / CALM_AFFECT
-        turning = np.degrees(speed(("pose_Rx", "pose_Ry", "pose_Rz"))) / CALM_TURN_DEG
-        after = np.maximum(affect, np.where(np.isfinite(turning), turning, 0.0))
-        before, behind = np.full(count, -np.inf), np.full(count, -np.inf)
-        before[lag:] = np.where(np.isfinite(after), after, -np.inf)  # nothing is known of a face that has just come
-        behind[:-lag] = before[lag:]
-        unrest = np.maximum(before, behind)
-        unrest[np.isneginf(unrest)] = np.inf
-    turned = turn_deg(face)
-    frontal = ~(turned > FRONTAL_DEG)
+    unrest = np.zeros(len(face.time))
+    if lag := steps_over(face.time):
+        affect = np.column_stack([face["valence_smooth"], face["arousal_smooth"]])
+        pose = np.degrees(np.column_stack([face[f"pose_R{axis}"] for axis in "xyz"]))
+        until = np.fmax(speed(face.time, affect) / CALM_AFFECT, speed(face.time, pose) / CALM_TURN_DEG)
+        since = np.concatenate([until[lag:], np.full(lag, np.nan)])
+        unrest = np.nan_to_num(
+            np.fmax(until, since), nan=np.inf
+        )  # nothing is known of a face that is seen for a moment
+    frontal = ~(turn_deg(face) > FRONTAL_DEG)
     return face.good & frontal & (unrest <= 1.0), unrest
 
 
-def _calmest(time: np.ndarray, still: np.ndarray, unrest: np.ndarray) -> np.ndarray:
-    """(T,) bool: the stretch of CALMEST_S with the least unrest of those that are the stillest for the longest."""
+def _calmest(face: FaceTrace, still: np.ndarray, unrest: np.ndarray) -> np.ndarray:
+    """(T,) bool: of the stretches of CALMEST_S that are still nearly all the time the one with the least unrest.
+
+    An expression can rest in a smile: where the model tells how likely a neutral one is, that counts as much.
+    """
+    time = face.time
+    unrest = unrest - np.nan_to_num(face["p_neutral"])
     length = min(CALMEST_S, float(time[-1] - time[0]))
     starts = np.flatnonzero(time <= time[-1] - length + 1e-9)
     ends = np.searchsorted(time, time[starts] + length + 1e-9)
     counts = np.concatenate([[0], np.cumsum(still)])
     sums = np.concatenate([[0.0], np.cumsum(np.where(still, unrest, 0.0))])
     seen = counts[ends] - counts[starts]
-    enough = seen >= 0.9 * seen.max()
+    enough = seen >= max(STILL_SHARE * seen.max(), min(FEWEST, seen.max()))
     average = np.where(enough, (sums[ends] - sums[starts]) / np.maximum(seen, 1), np.inf)
     best = int(np.argmin(average))
     inside = np.zeros(len(time), bool)

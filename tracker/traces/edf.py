@@ -7,7 +7,7 @@ from datetime import date
 import edfio
 import numpy as np
 
-from tracker.traces.events import Happening
+from tracker.traces.events import TimedEvent
 from tracker.traces.exports import signals_of
 from tracker.traces.reading import FaceTrace, Trace
 
@@ -24,7 +24,7 @@ LABELS = {
 """At most 16 letters."""
 
 
-def edf(trace: Trace, face: FaceTrace, events: Sequence[Happening]) -> bytes:
+def edf(trace: Trace, face: FaceTrace, events: Sequence[TimedEvent]) -> bytes:
     """An EDF+ file of one face: records of one second, at the whole number of samples next to the source's rate.
 
     Nobody's name and no date of the recording stand in it. Values are told to 6e-5; what was not measured is MISSING.

@@ -11,18 +11,20 @@ import numpy as np
 
 from tracker.errors import DataError
 from tracker.outputs import TAKE_SUFFIXES
-from tracker.traces.reading import Trace
+from tracker.traces.reading import FaceTrace, Trace
 
 ONSETS = ("onset", "timestamp", "start", "time")
 DURATIONS = ("duration",)
 ENDS = ("end", "offset")
 NAMES = ("trial_type", "condition", "event", "label", "name")
 FILE = "file"
+EXCLUDED = "excluded"
+"""The name of stretches that a report's reader left out: no condition, and of no account."""
 NOTHING = ("", "n/a", "nan", "NaN")
 
 
 @dataclass(frozen=True)
-class Happening:
+class TimedEvent:
     """An event with its time, and its end where that is known."""
 
     condition: str
@@ -57,7 +59,7 @@ class Part:
         return ", ".join(filter(None, (f"{self.condition}{trial}", window))) or "all"
 
 
-def events_of(trace: Trace, table: str | None) -> list[Happening]:
+def events_of(trace: Trace, table: str | None) -> list[TimedEvent]:
     """The events of a trace: of the table where one is given, else of NAME.events.csv beside it, else none.
 
     Raises DataError for a table that cannot be read.
@@ -68,7 +70,7 @@ def events_of(trace: Trace, table: str | None) -> list[Happening]:
     return read_events(Path(table), trace.name)
 
 
-def read_events(table: Path, name: str = "") -> list[Happening]:
+def read_events(table: Path, name: str = "") -> list[TimedEvent]:
     """The events of a table (CSV, or TSV as BIDS has it), in the order of time; where it has a column `file`, those
     of the trace of that name.
 
@@ -100,8 +102,14 @@ def read_events(table: Path, name: str = "") -> list[Happening]:
             lasts = _number(row, duration)
         except ValueError as error:
             raise DataError(f"the events {table}, line {number}: {error}; expected seconds") from error
-        events.append(Happening(row[named] or "", begins, begins + lasts if lasts else ends))
+        events.append(TimedEvent(row[named] or "", begins, begins + lasts if lasts else ends))
     return sorted(events, key=lambda event: event.start)
+
+
+def without(face: FaceTrace, events: Iterable[TimedEvent]) -> FaceTrace:
+    """The frames of a face outside the stretches that are called EXCLUDED."""
+    spans = [(each.start, each.end) for each in events if each.condition == EXCLUDED and each.end is not None]
+    return face.of_frames(~Part("", None, None, tuple(spans)).holds(face.time)) if spans else face
 
 
 def _first(header: Sequence[str], names: Iterable[str]) -> str | None:
@@ -114,7 +122,7 @@ def _number(row: Mapping[str, str | None], column: str | None) -> float | None:
 
 
 def parts_of(
-    trace: Trace, events: Sequence[Happening], window: float | None, around: tuple[float, float] | None
+    trace: Trace, events: Sequence[TimedEvent], window: float | None, around: tuple[float, float] | None
 ) -> list[Part]:
     """The whole trace, each condition, each of its trials, and of these their windows of so many seconds.
 

@@ -13,8 +13,8 @@ from tracker.config import ExportConfig
 from tracker.errors import DataError, UsageError
 from tracker.sinks.records import csv_lines
 from tracker.traces.even import even
-from tracker.traces.events import Happening, events_of
-from tracker.traces.reading import FaceTrace, Trace, find_traces, read_trace
+from tracker.traces.events import TimedEvent, events_of
+from tracker.traces.reading import FaceTrace, Trace, find_traces, read_film
 from tracker.traces.tiers import eaf, textgrid, tiers_of
 
 SIGNALS = ("valence_smooth", "arousal_smooth", "valence_frame", "arousal_frame", "confidence", "success")
@@ -39,7 +39,7 @@ def export(paths: Sequence[str | Path], config: ExportConfig) -> Files:
     """
     made: Files = {}
     for file in find_traces(paths):
-        trace = read_trace(file)
+        trace = read_film(file)
         faces = trace.faces(config.one_person)
         if not faces:
             raise DataError(f"{file} has no face in any frame: there is nothing to export")
@@ -52,22 +52,22 @@ def export(paths: Sequence[str | Path], config: ExportConfig) -> Files:
     return made
 
 
-def _elan(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[Happening], config: ExportConfig) -> Files:
+def _elan(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[TimedEvent], config: ExportConfig) -> Files:
     return {Path(config.folder, f"{trace.name}.eaf"): eaf(trace, tiers_of(trace, faces, events, config.step))}
 
 
-def _textgrid(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[Happening], config: ExportConfig) -> Files:
+def _textgrid(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[TimedEvent], config: ExportConfig) -> Files:
     grid = textgrid(trace, tiers_of(trace, faces, events, config.step))
     return {Path(config.folder, f"{trace.name}.TextGrid"): grid}
 
 
-def _edf(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[Happening], config: ExportConfig) -> Files:
+def _edf(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[TimedEvent], config: ExportConfig) -> Files:
     from tracker.traces.edf import edf
 
     return {Path(config.folder, f"{trace.name}{_whose(face)}.edf"): edf(trace, face, events) for face in faces}
 
 
-def _table(trace: Trace, faces: Sequence[FaceTrace], _: Sequence[Happening], config: ExportConfig) -> Files:
+def _table(trace: Trace, faces: Sequence[FaceTrace], _: Sequence[TimedEvent], config: ExportConfig) -> Files:
     """Even steps, a header, a time in seconds, numbers alone: what import dialogues for external data take."""
     files = {}
     for face in faces:
@@ -77,7 +77,7 @@ def _table(trace: Trace, faces: Sequence[FaceTrace], _: Sequence[Happening], con
     return files
 
 
-def _bids(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[Happening], config: ExportConfig) -> Files:
+def _bids(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[TimedEvent], config: ExportConfig) -> Files:
     """A physiological recording for each face, and the events, below beh/ of the participant."""
     session = f"ses-{config.session}" if config.session else ""
     task = config.task or "".join(letter for letter in trace.name if letter.isascii() and letter.isalnum()) or "trace"
@@ -115,7 +115,7 @@ def _bids(trace: Trace, faces: Sequence[FaceTrace], events: Sequence[Happening],
     return files
 
 
-FORMATS: dict[str, Callable[[Trace, Sequence[FaceTrace], Sequence[Happening], ExportConfig], Files]] = {
+FORMATS: dict[str, Callable[[Trace, Sequence[FaceTrace], Sequence[TimedEvent], ExportConfig], Files]] = {
     "elan": _elan,
     "textgrid": _textgrid,
     "bids": _bids,

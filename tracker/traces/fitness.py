@@ -48,14 +48,17 @@ def fitness(sheet: Sheet, face: FaceTrace, effective: Iterable[float]) -> Fitnes
         return Fitness(1.0, 0.0, "no", ("the trace has no frame here",))
     limits = QualityLimits(**sheet.get("quality_limits", {}))
     good = face.good
-    seen = np.isfinite(face["valence_smooth"])
-    lost, low = float(1.0 - seen.mean()), float((seen & ~good).mean())
+    seen = face.status != "no_face"
+    at_fault = seen & ~np.isfinite(face["valence_smooth"])
+    lost, low = float(1.0 - seen.mean()), float((seen & ~good & ~at_fault).mean())
     bad: list[str] = []
     care: list[str] = []
     if lost >= CARE:
         (bad if lost >= TOO_MUCH else care).append(f"lost: the face is missing in {lost:.0%} of the frames")
     if low >= CARE:
         (bad if low >= TOO_MUCH else care).append(f"low quality in {low:.0%} of the frames: {_why(face, limits)}")
+    if at_fault.any():
+        bad.append(f"the model gave no numbers in {at_fault.mean():.0%} of the frames")
     if seen.any() and good.sum() < LEAST_FRAMES:
         bad.append(f"only {good.sum()} good frames")
     if good.any():

@@ -89,8 +89,9 @@ def _row(summary: Summary) -> str:
         interval = "" if low is None else f" ({_signed(low)} to {_signed(high)})"
         cells += [f"{_signed(figures[f'{axis}_mean'])}{interval}", "" if spread is None else f"{spread:.2f}"]
     counts = [each for axis in ("valence", "arousal") if isinstance(each := figures[f"{axis}_effective"], float)]
+    whole = not summary.part.condition and summary.part.window is None  # its reasons stand above the table
     seen = [reason for reason in summary.fit.reasons if not reason.startswith("short")]  # N says that
-    fit = f"{summary.fit.verdict}: {'; '.join(seen)}" if seen and summary.part.told != "all" else summary.fit.verdict
+    fit = f"{summary.fit.verdict}: {'; '.join(seen)}" if seen and not whole else summary.fit.verdict
     return f"| {' | '.join([*cells, f'{min(counts):.0f}' if counts else '', fit])} |"
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 
 from tracker.errors import DataError
 from tracker.outputs import JSONL_SUFFIXES, SHEET, Sheet, read_sheet
-from tracker.sinks.records import COLUMNS, PROBABILITIES
+from tracker.sinks.records import COLUMNS, DEVIATION, PROBABILITIES, RELATIVE
 
 TYPES = (".csv", ".parquet", *JSONL_SUFFIXES)
 """Of the records; of several that a run wrote the first is read."""
-TEXTS = {column.name for column in COLUMNS if column.kind == "text"} | {"source", "input"}
+NUMBERS = {column.name for column in (*COLUMNS, *RELATIVE, *DEVIATION, *PROBABILITIES) if column.kind != "text"}
+"""Columns that hold nothing else; further ones are numbers where they can be."""
 OURS = {column.pyfeat: column.name for column in (*COLUMNS, *PROBABILITIES) if column.pyfeat}
 """Our names of py-feat's columns."""
 NEEDED = ("frame", "face_id", "timestamp", "status", "valence_smooth", "arousal_smooth")
@@ -55,7 +57,7 @@ class Trace:
 
     file: Path
     columns: Mapping[str, np.ndarray]
-    """(R,) float64, or text for those in TEXTS, by the name of a column in the convention `affect`."""
+    """(R,) float64, or objects of text, by the name of a column in the convention `affect`."""
     sheet: Sheet
     """What NAME.meta.json says; empty without one."""
 
@@ -64,20 +66,20 @@ class Trace:
         """The file's name without its type."""
         return self.file.stem
 
-    @property
+    @cached_property
     def time(self) -> np.ndarray:
         """(T,) seconds of every frame, rising."""
         return np.sort(self.columns["timestamp"][self._frames[1]])
 
-    @property
+    @cached_property
     def step(self) -> float:
         """Seconds from a frame to the next: their median; 0 for a single frame."""
         return float(np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
 
-    @property
+    @cached_property
     def end(self) -> float:
-        """Seconds at which the last frame ends."""
-        return float(self.time[-1]) + self.step
+        """Seconds at which the last frame ends; that of a single one is taken to last a millisecond."""
+        return float(self.time[-1]) + (self.step if len(self.time) > 1 else 0.001)
 
     @property
     def face_ids(self) -> list[int]:
@@ -95,7 +97,7 @@ class Trace:
         count = len(firsts)
         columns = {}
         for name, values in self.columns.items():
-            if name not in TEXTS:
+            if values.dtype != object:
                 columns[name] = np.full(count, np.nan)
                 columns[name][place[rows]] = values[rows]
         status = np.full(count, "no_face", dtype=object)
@@ -108,10 +110,18 @@ class Trace:
         ids: list[int | None] = list(self.face_ids)
         return [self.face(each) for each in ([None] if one_person and ids else ids)]
 
-    @property
+    @cached_property
     def _frames(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The frames' numbers, the first row of each, and the place of each row's frame among them."""
         return np.unique(self.columns["frame"], return_index=True, return_inverse=True)
+
+
+def read_film(file: Path) -> Trace:
+    """The trace of something with a time: as read_trace, and DataError for pictures, which have none."""
+    trace = read_trace(file)
+    if len(trace.time) > 1 and trace.end <= trace.time[0]:
+        raise DataError(f"{file} tells of pictures, which have no time; expected the trace of a film or a stream")
+    return trace
 
 
 def find_traces(paths: Iterable[str | Path]) -> list[Path]:
@@ -198,6 +208,11 @@ def _is_list(values: list[Any]) -> bool:
 
 
 def _array(name: str, values: list[Any]) -> np.ndarray:
-    if name in TEXTS:
-        return np.array([value or "" for value in values], dtype=object)
-    return np.array([np.nan if value is None or value == "" else float(value) for value in values])
+    """(R,) float64, or objects of text where a column is not of numbers; ValueError where it must be."""
+    if name != "status":
+        try:
+            return np.array([np.nan if value is None or value == "" else float(value) for value in values])
+        except ValueError:
+            if name in NUMBERS:
+                raise
+    return np.array(["" if value is None else value for value in values], dtype=object)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from tracker.config import SummaryConfig
-from tracker.traces.events import Part, events_of, parts_of
+from tracker.traces.events import EXCLUDED, Part, events_of, parts_of, without
 from tracker.traces.fitness import FRONTAL_DEG, Fitness, fitness, turn_deg
-from tracker.traces.reading import FaceTrace, Trace, find_traces, read_trace
+from tracker.traces.motion import speed
+from tracker.traces.reading import FaceTrace, Trace, find_traces, read_film
 from tracker.traces.reliability import reliability
 from tracker.types import QUADRANTS
 
@@ -19,9 +20,6 @@ RISE = 0.2
 """A peak stands out by so much on both sides."""
 ELLIPSE = 5.991
 """95 % point of chi-squared with two degrees of freedom."""
-MOTION_S = 0.2
-"""Head motion is measured over so long, so that the landmarks' trembling does not count."""
-
 Value = str | float | int | None
 """NaN is never one: what is not known is None."""
 
@@ -46,9 +44,10 @@ def summarise(paths: Iterable[str | Path], config: SummaryConfig) -> list[Summar
     """
     summaries = []
     for file in find_traces(paths):
-        trace = read_trace(file)
-        parts = parts_of(trace, events_of(trace, config.events), config.window, config.around)
-        faces = trace.faces(config.one_person) or [trace.face(None)]
+        trace = read_film(file)
+        events = events_of(trace, config.events)
+        parts = parts_of(trace, [each for each in events if each.condition != EXCLUDED], config.window, config.around)
+        faces = [without(face, events) for face in trace.faces(config.one_person) or [trace.face(None)]]
         summaries += [summary_of(trace, face, part) for face in faces for part in parts]
     return summaries
 
@@ -144,24 +143,11 @@ def _motion(face: FaceTrace) -> dict[str, Value]:
 
     Energy is the mean of the square of the turning speed.
     """
-    nothing: dict[str, Value] = {"head_turning": None, "head_energy": None, "head_moving": None}
-    if len(face.time) < 2:
-        return nothing
-    lag = max(1, round(MOTION_S / float(np.median(np.diff(face.time)))))
-    if len(face.time) <= lag:
-        return nothing
-    took = face.time[lag:] - face.time[:-lag]
-    whole = took < 2 * MOTION_S + took.min()  # no gap between two parts of a condition
-    pose = np.column_stack([face[f"pose_R{axis}"] for axis in "xyz"])
-    speed = np.degrees(np.linalg.norm(pose[lag:] - pose[:-lag], axis=1)) / took
+    turning = np.degrees(speed(face.time, np.column_stack([face[f"pose_R{axis}"] for axis in "xyz"])))
     width = face["FaceRectWidth"]
     centre = np.column_stack([face["FaceRectX"] + width / 2, face["FaceRectY"] + face["FaceRectHeight"] / 2])
-    moved = np.linalg.norm(centre[lag:] - centre[:-lag], axis=1) / width[lag:] / took
-    return {
-        "head_turning": _mean(speed[whole]),
-        "head_energy": _mean(speed[whole] ** 2),
-        "head_moving": _mean(moved[whole]),
-    }
+    moving = speed(face.time, centre) / width
+    return {"head_turning": _mean(turning), "head_energy": _mean(turning**2), "head_moving": _mean(moving)}
 
 
 def _mean(values: np.ndarray) -> float | None:

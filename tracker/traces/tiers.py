@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import pairwise
 from mimetypes import guess_type
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
-from tracker.traces.events import Happening
+from tracker.traces.events import TimedEvent
 from tracker.traces.reading import FaceTrace, Trace
 from tracker.types import QUADRANT_WORDS
 
@@ -26,7 +27,7 @@ class Tier:
     intervals: tuple[Interval, ...]
 
 
-def tiers_of(trace: Trace, faces: Iterable[FaceTrace], events: Sequence[Happening], step: float) -> list[Tier]:
+def tiers_of(trace: Trace, faces: Iterable[FaceTrace], events: Sequence[TimedEvent], step: float) -> list[Tier]:
     """Of each face: how it was seen, its quadrant, the mean of valence and arousal every `step` seconds; the events.
 
     Only frames in which the face is seen well (status ok) count for the last three.
@@ -44,13 +45,14 @@ def tiers_of(trace: Trace, faces: Iterable[FaceTrace], events: Sequence[Happenin
             Tier(f"quadrant{whose}", _runs(face.time, places, trace.end)),
         ]
         opens = np.arange(face.time[0], trace.end - trace.step / 2, step)
+        bounds = np.searchsorted(face.time, [*opens, opens[-1] + step])
         for axis in ("valence", "arousal"):
             values = face[f"{axis}_smooth"]
             means = []
-            for start in opens:
-                inside = good & (face.time >= start) & (face.time < start + step)
-                if inside.any():
-                    means.append((start, min(start + step, trace.end), f"{values[inside].mean():+.3f}"))
+            for start, (first, last) in zip(opens.tolist(), pairwise(bounds), strict=True):
+                seen = values[first:last][good[first:last]]
+                if len(seen):
+                    means.append((start, min(start + step, trace.end), f"{seen.mean():+.3f}"))
             tiers.append(Tier(f"{axis}{whose}", tuple(means)))
     if events:
         tiers.append(Tier("events", _without_overlap(events, trace.step)))
@@ -66,7 +68,7 @@ def _runs(time: np.ndarray, labels: Sequence[str], end: float) -> tuple[Interval
     )
 
 
-def _without_overlap(events: Sequence[Happening], step: float) -> tuple[Interval, ...]:
+def _without_overlap(events: Sequence[TimedEvent], step: float) -> tuple[Interval, ...]:
     """An event without an end lasts a frame; one that is not over when the next begins ends there."""
     intervals = []
     for place, event in enumerate(events):
@@ -129,7 +131,8 @@ def eaf(trace: Trace, tiers: Sequence[Tier]) -> bytes:
     source = trace.sheet.get("source", {}).get("path")
     if source:
         kind = guess_type(source)[0] or "video/unknown"
-        medium = {"MEDIA_URL": source if "://" in source else Path(source).as_uri(), "MIME_TYPE": kind}
+        place = source.partition(" (")[0] if "://" in source else Path(source).expanduser().as_uri()
+        medium = {"MEDIA_URL": place, "MIME_TYPE": kind}
         ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", medium)
     order = ElementTree.SubElement(root, "TIME_ORDER")
     slots = _numbers("ts")

@@ -99,6 +99,7 @@ export class Faces {
   readExpressions() {
     const { session } = this;
     const box = byId("expression-bars");
+    byId("expressions-now").hidden = !session.expressions.length;
     if (!session.expressions.length) return;
     if (!box.children.length) {
       box.append(...session.expressions.flatMap((name) => [

@@ -78,12 +78,15 @@ function showTransport(session, player) {
   const show = () => {
     slider.value = session.frame;
     byId("time").textContent = `${clock(session.now, 3)} / ${clock(session.end - session.start, 1)}`;
-    byId("frame").textContent = `frame ${number(session.numbers[session.frame], 0)}`;
+    const other = player.ready && player.wanted === null && player.asked !== null && !session.playing && player.mediaTime !== undefined && player.shown() !== session.frame;
+    byId("frame").textContent = `frame ${number(session.numbers[session.frame], 0)}` +
+      (other ? ` (the video shows ${number(session.numbers[player.shown()], 0)})` : "");
     if (session.playing && performance.now() - told < 1000) return;
     told = performance.now();
     slider.setAttribute("aria-valuetext", sayFrame(session));
   };
-  session.on("frame people", show);
+  session.on("frame people seeked", show);
+  player.video.addEventListener("seeked", show);
   session.on("playing", () => {
     byId("play").textContent = session.playing ? "Pause" : "Play";
     show();

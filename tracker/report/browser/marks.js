@@ -84,14 +84,13 @@ export class Marks {
     const { session } = this;
     const names = session.facts.columns.map(({ name }) => name).filter((name) => !["face_name", "excluded"].includes(name));
     const columns = await Promise.all(names.map((name) => session.column(name)));
-    const face = session.facts.names.face_id;
     const person = new Map(session.people.flatMap((each) => each.ids.map((id) => [id, each])));
     const ids = session.names.face_id;
     const order = Array.from({ length: session.rows }, (_, row) => row).sort((a, b) => session.frameOfRow[a] - session.frameOfRow[b] || ids[a] - ids[b]);
     const lines = [csvLine([...names, "face_name", "excluded"])];
     for (const row of order) {
       const who = person.get(ids[row]);
-      const cells = columns.map((column, place) => (names[place] === face && who ? who.id : column[row]));
+      const cells = columns.map((column, place) => (names[place] === "face_id" && who ? who.id : column[row]));
       lines.push(csvLine([...cells, session.edits.names[who?.id] ?? "", session.excluded[session.frameOfRow[row]]]));
     }
     offer(`${session.facts.stem}.edited.csv`, lines.join(""));

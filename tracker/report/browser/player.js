@@ -2,6 +2,8 @@
 import { bytesOf } from "./columns.js";
 import { byId, notice } from "./words.js";
 
+const JUST_BEHIND_S = 0.001;
+
 export class Player {
   constructor(session) {
     this.session = session;
@@ -9,7 +11,8 @@ export class Player {
     this.rate = 1;
     /** The video's own time at the trace's time 0: learnt from the first frame that it shows. */
     this.offset = null;
-    this.wanted = null;
+    /** Where the video is to go, its own seconds, and the frame that was asked for; null once it plays on from there. */
+    this.wanted = this.asked = null;
     const shown = session.facts.video;
     const embedded = byId("embedded-video").textContent;
     this.video.addEventListener("error", () => this.lose());
@@ -64,10 +67,11 @@ export class Player {
         if (this.offset === null) {
           this.begin(mediaTime);
           if (this.session.frame) this.goTo(this.session.frame);
-        } else if (this.wanted === null && !this.video.seeking) {
-          this.session.showFrame(this.session.nearest(mediaTime - this.offset));
+        } else if (this.asked === null && !this.video.seeking) {
+          this.session.showFrame(this.shown(mediaTime));
         }
         this.mediaTime = mediaTime;
+        if (!this.session.playing) this.session.tell("seeked");
         this.video.requestVideoFrameCallback(shown);
       };
       this.video.requestVideoFrameCallback(shown);
@@ -87,15 +91,24 @@ export class Player {
     requestAnimationFrame(tick);
   }
 
-  /** Show a frame: the video is put into the middle of it, so that no rounding of times gives a neighbour. */
+  /** The frame of the trace that the video shows; seeking, some browsers come to a neighbour of the one asked for. */
+  shown(mediaTime = this.mediaTime) {
+    return this.session.nearest(mediaTime - this.offset);
+  }
+
+  /**
+   * Show a frame: the video is put a little behind its beginning, so that no rounding of times gives the one before. Not
+   * into its middle: where frames are stored in another order, a browser may take a frame for shorter than it is.
+   */
   goTo(frame) {
     const { times, step } = this.session;
     frame = Math.max(0, Math.min(times.length - 1, frame));
     this.time = times[frame];
+    this.asked = frame;
     this.session.showFrame(frame);
     if (!this.ready || this.offset === null) return;
     const length = (times[frame + 1] ?? times[frame] + step) - times[frame];
-    this.wanted = times[frame] + Math.min(length, step) / 2 + this.offset;
+    this.wanted = times[frame] + Math.min(length / 4, JUST_BEHIND_S) + this.offset;
     if (!this.video.seeking) this.video.currentTime = this.sought = this.wanted;
   }
 
@@ -117,6 +130,7 @@ export class Player {
   async play() {
     if (this.session.frame === this.session.times.length - 1) this.goTo(0);
     if (this.ready) {
+      this.asked = null;
       this.video.playbackRate = this.rate;
       await this.video.play().catch((error) => notice(`The video does not play: ${error.message}`));
     } else {

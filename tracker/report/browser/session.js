@@ -12,21 +12,19 @@ const DASHES = [[], [9, 4], [9, 3, 2, 3], [2, 3]];
 /** The name of stretches that figures leave out. */
 export const EXCLUDED = "excluded";
 
-const NEEDED = ["frame", "face_id", "timestamp", "status", "valence", "arousal"];
-const WELCOME = ["confidence", "valence_smooth", "arousal_smooth", "valence_sd", "arousal_sd", "FaceRectX", "FaceRectY",
+const NEEDED = ["frame", "face_id", "timestamp", "status", "valence_smooth", "arousal_smooth"];
+const WELCOME = ["confidence", "valence", "arousal", "valence_sd", "arousal_sd", "FaceRectX", "FaceRectY",
   "FaceRectWidth", "FaceRectHeight"];
 
 export class Session {
   /** @param facts what tracker/report/page.py says of the session */
   static async open(facts) {
     const session = new Session(facts);
-    const expressions = Object.keys(facts.names).filter((name) => name.startsWith("p_"));
+    const expressions = [...session.packed.keys()].filter((name) => name.startsWith("p_"));
     session.expressions = expressions.map((name) => name.slice(2));
-    const names = [...NEEDED, ...[...WELCOME, ...expressions].filter((name) => name in facts.names)];
-    await Promise.all(names.map((name) => session.column(facts.names[name])));
-    session.names = Object.fromEntries(names.map((name) => [name, session.columns.get(facts.names[name])]));
-    session.names.valence_smooth ??= session.names.valence;
-    session.names.arousal_smooth ??= session.names.arousal;
+    const names = [...NEEDED, ...[...WELCOME, ...expressions].filter((name) => session.packed.has(name))];
+    await Promise.all(names.map((name) => session.column(name)));
+    session.names = Object.fromEntries(names.map((name) => [name, session.columns.get(name)]));
     session.findFrames();
     if (session.packed.has("face_name")) session.readNames(await session.column("face_name"));
     session.restore();

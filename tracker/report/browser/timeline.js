@@ -183,7 +183,7 @@ export class Timeline {
       const [values, smooth, deviation] = [names[dimension], names[`${dimension}_smooth`], names[`${dimension}_sd`]];
       const of = (value) => new Summits(byFrame(person.rows, value));
       made[dimension] = {
-        raw: of((row) => values[row]),
+        raw: values && of((row) => values[row]),
         smooth: of((row) => smooth[row]),
         lower: deviation && of((row) => smooth[row] - deviation[row]),
         upper: deviation && of((row) => smooth[row] + deviation[row]),
@@ -232,7 +232,9 @@ export class Timeline {
     ctx.fillText(upper, bbox.left + bbox.width - 6, bbox.top + 3);
     ctx.textBaseline = "bottom";
     ctx.fillText(lower, bbox.left + bbox.width - 6, bbox.top + bbox.height - 3);
-    ctx.strokeStyle = themed("ink");
+    ctx.textAlign = "left";
+    ctx.textBaseline = "top";
+    ctx.strokeStyle = ctx.fillStyle = themed("ink");
     ctx.lineWidth = devicePixelRatio;
     ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
     for (const { time, name } of this.session.edits.events) {
@@ -242,6 +244,7 @@ export class Timeline {
       ctx.moveTo(x, bbox.top);
       ctx.lineTo(x, bbox.top + bbox.height);
       ctx.stroke();
+      if (chart === this.charts[0]) ctx.fillText(name, x + 4 * devicePixelRatio, bbox.top + 3);
     }
     ctx.restore();
   }
