@@ -29,10 +29,10 @@ from tracker.outputs import (
     check_outputs,
     claim,
     identity,
-    in_shard,
     names_of,
     plan,
     release,
+    shard_of,
 )
 from tracker.recording import Recorder, left_alone
 from tracker.sheets import Outcome
@@ -63,7 +63,8 @@ def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str,
     names = names_of(uris, roots, config)
     if config.shard:
         check_apart(names)
-        uris = [uri for uri in uris if in_shard(uri, config.shard)]
+        part, parts = config.shard
+        uris = [uri for uri in uris if shard_of(uri, parts) == part]
     if config.dry_run:
         jobs = plan(uris, Path(config.output.folder), names)
         return outcomes + [left_alone(job, config, models) or _planned(job, config) for job in jobs]

@@ -215,15 +215,14 @@ def _job(uri: str, folder: Path, below: str, stem: str, source: Sheet) -> Job:
     return Job(uri, inside, stem, source, "" if below == "." else below, tries)
 
 
-def in_shard(uri: str, shard: tuple[int, int]) -> bool:
-    """Whether a source falls to the I-th of N shards: its path alone tells, whatever the other sources are.
+def shard_of(uri: str, parts: int) -> int:
+    """The shard of N that a source falls to, 1 to N: its path alone tells, whatever the other sources are.
 
     Raises UsageError for standard input, which every call would have for itself.
     """
     if uri == STDIN:
         raise UsageError("standard input cannot be read by --shard; track it in a call of its own")
-    part, parts = shard
-    return int.from_bytes(sha256(os.fsencode(identity(uri)["path"])).digest()[:8], "big") % parts == part - 1
+    return 1 + int.from_bytes(sha256(os.fsencode(identity(uri)["path"])).digest()[:8], "big") % parts
 
 
 def check_apart(names: Mapping[str, Path]) -> None:

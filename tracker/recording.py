@@ -21,7 +21,7 @@ from tracker.engine import Engine, track
 from tracker.errors import SinkError
 from tracker.faults import plain_line
 from tracker.interrupt import Interrupt
-from tracker.leases import Held, Lease
+from tracker.leases import Held, Lease, lock_path
 from tracker.manifest import add_lines, line_of
 from tracker.neutral import neutral_faces
 from tracker.outputs import (
@@ -48,6 +48,7 @@ from tracker.types import SourceInfo, TrackedFrame
 
 BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {rate_noinv_fmt}, {remaining} left"
 BAR_WITHOUT_TOTAL = "{desc} {n_fmt} frames, {rate_noinv_fmt}, {elapsed}"
+MADE_SINCE = "another run with the same options made it"
 RECORDS = ("csv", "parquet", "jsonl")
 """Kinds of outputs that hold a trace."""
 WAIT_S = 0.2
@@ -90,6 +91,10 @@ class Recorder:
             engine.codes.given = {None: self.neutral}
         return engine
 
+    @cached_property
+    def _settings(self) -> Sheet:
+        return settings(self.config)
+
     def close(self) -> None:
         """Free the engine if it was loaded."""
         if "engine" in vars(self):
@@ -103,6 +108,8 @@ class Recorder:
         """
         if self.interrupt.flag.is_set():
             return Outcome(job.name, "interrupted", "not started")
+        if self._made_since(job):
+            return Outcome(job.name, "skipped", MADE_SINCE, str(job.folder / job.stem))
         waited = False
         try:
             while True:
@@ -129,17 +136,29 @@ class Recorder:
             for lease in leases:
                 lease.release()
 
+    def _made_since(self, job: Job) -> bool:
+        """Whether another run completed, and noted, a source since this run looked: who has many saves their leases."""
+        sheet = read_sheet(job.sheet)
+        return (
+            not self.config.overwrite
+            and sheet.get("complete") is True
+            and sheet.get("tries", 0) > job.tries
+            and sheet.get("options") == self._settings
+            and all(sheet.get(name, {}).get("sha256") == digest for name, digest in self.models.items())
+            and not lock_path(job.sheet).exists()
+        )
+
     def _by_another(self, job: Job, waited: bool) -> Outcome | None:
         """What became of a source that another run with the same options tried since this one began; None: nothing."""
         name = str(job.folder / job.stem)
         if waited and is_complete(job, self.config, self.models):
-            return Outcome(job.name, "skipped", "another run with the same options made it", name)
+            return Outcome(job.name, "skipped", MADE_SINCE, name)
         sheet = read_sheet(job.sheet)
         state = sheet.get("state")
         if (
             state not in ("failed", "truncated")
             or sheet.get("tries", 0) <= job.tries
-            or sheet.get("options") != settings(self.config)
+            or sheet.get("options") != self._settings
         ):
             return None
         return Outcome(job.name, state, f"in another run: {'; '.join(sheet['warnings'])}", name)
@@ -156,7 +175,7 @@ class Recorder:
 
     def _purpose(self, job: Job) -> str:
         """What two runs have in common that may wait for one another: source, options and models."""
-        facts = (job.source, settings(self.config), sorted(self.models.items()))
+        facts = (job.source, self._settings, sorted(self.models.items()))
         return sha256(json.dumps(facts).encode()).hexdigest()
 
     def _lease(self, job: Job) -> list[Lease]:
