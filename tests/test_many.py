@@ -3,11 +3,13 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,15 +20,17 @@ from click.testing import CliRunner, Result
 from test_batch import SHA, FacelessEngine, make_clip, states
 
 from tests.tracked import sample_at, tracked, without_face
-from tracker import recording
+from tracker import batch, recording
 from tracker.batch import run_batch
 from tracker.cli import main
 from tracker.config import BatchConfig, OutputConfig
 from tracker.errors import DataError, SinkError, UsageError
+from tracker.interrupt import Interrupt
 from tracker.leases import Lease, lock_path
 from tracker.manifest import add_lines, begin_manifest, read_manifest
 from tracker.merging import merge_tables
-from tracker.outputs import read_sheet, shard_of
+from tracker.outputs import claim, read_sheet, shard_of
+from tracker.recording import Recorder
 from tracker.sheets import Outcome
 from tracker.status import status_of
 from tracker.types import Frame, TrackedFrame
@@ -211,6 +215,71 @@ def test_a_list_that_is_none_is_one_line(tmp_path: Path, text: str | None, sourc
         run_batch(sources, BatchConfig(listed="-" if text == "stdin" else str(listed)), MODELS)
 
 
+def test_the_command_takes_a_list_by_standard_input(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    call = ["track", "--list", "-", "--dry-run", "-o", str(out)]
+    result = CliRunner().invoke(main, call, input=f"{videos / 'a.mkv'}\n{videos / 'b.mkv'}\n")
+    assert result.exit_code == 0 and not out.exists()
+    assert f"would be written to {out / 'a.csv'}" in result.output and str(out / "b.csv") in result.output
+    result = cli("track", videos / "a.mkv", "--shard", f"{3 - shard_of(str(videos / 'a.mkv'), 2)}/2", "-o", out)
+    assert (result.exit_code, result.output) == (0, "no source falls to this shard\n")
+
+
+def test_a_source_that_failed_in_another_run_meanwhile_is_not_tried_again(videos: Path, tmp_path: Path) -> None:
+    bad = videos / "bad.mkv"
+    bad.write_text("not a film")
+    config = BatchConfig(quiet=True, output=OutputConfig(str(tmp_path / "out")))
+    (job,) = claim([str(bad)], tmp_path / "out")
+    run_batch([str(bad)], config, MODELS)
+    recorder = Recorder(config, MODELS, Interrupt(threading.Event()))
+    outcome = recorder.attempt(job)
+    assert outcome and outcome.state == "failed" and outcome.detail.startswith("in another run: ")
+    assert read_sheet(job.sheet)["tries"] == 1
+    (later,) = run_batch([str(bad)], config, MODELS)
+    assert later.state == "failed" and read_sheet(job.sheet)["tries"] == 2
+
+
+def test_a_source_whose_worker_dies_is_in_the_manifest(videos: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, test_many, pathlib\n"
+        "if __name__ == '__main__': test_many.with_deadly_workers(*map(pathlib.Path, sys.argv[1:]))"
+    )
+    script = tmp_path / "deadly.py"
+    script.write_text(code)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    call = [sys.executable, str(script), str(videos), str(tmp_path)]
+    subprocess.run(call, env=environment, check=True, timeout=240)
+    lines = read_manifest(tmp_path / "run.jsonl")[1]
+    states = {Path(source).name: line["state"] for source, line in lines.items()}
+    assert states == {"a.mkv": "failed", "b.mkv": "done"}
+    assert "died 3 times (SIGKILL)" in lines[str(videos / "a.mkv")]["detail"]
+
+
+class DeadlyEngine(FacelessEngine):
+    """Kills its process at a film of three frames."""
+
+    def run(self, frames: Iterable[Frame], ahead: int) -> Iterator[TrackedFrame]:
+        held = list(frames)
+        if len(held) == FRAMES["a.mkv"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from super().run(held, ahead)
+
+
+class DeadlyStart(batch.Start):
+    """Gives each worker a DeadlyEngine."""
+
+    def recorder(self, interrupt: Interrupt, position: int | None = None) -> Recorder:
+        recording.Engine = DeadlyEngine
+        return super().recorder(interrupt, position)
+
+
+def with_deadly_workers(videos: Path, folder: Path) -> None:
+    batch.Start = DeadlyStart
+    manifest, output = str(folder / "run.jsonl"), OutputConfig(folder=str(folder / "out"))
+    config = BatchConfig(quiet=True, workers=2, manifest=manifest, output=output)
+    run_batch([str(videos / "a.mkv"), str(videos / "b.mkv")], config, MODELS)
+
+
 def test_quiet_tells_of_faults_alone(videos: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     run(videos, tmp_path / "out")
     assert capfd.readouterr() == ("", "")
@@ -366,7 +435,7 @@ def test_merge_refuses_what_is_not_whole(merged: Path, tmp_path: Path, harm: obj
 
 CHILD = """
 import sys, time
-from tracker import recording
+from tracker import batch, recording
 from test_batch import FacelessEngine, SHA
 from tracker.batch import run_batch
 from tracker.config import BatchConfig, OutputConfig
