@@ -144,6 +144,19 @@ def bench_training(config: str, seconds: float, repeat: int, file: Path | None) 
     tell(lambda: measure(config, seconds, repeat), file)
 
 
+@bench.command("many")
+@click.option("--sources", default=100_000, show_default=True, metavar="N")
+@click.option("--machines", default=1000, show_default=True, metavar="N", help="With one process each.")
+@click.option("--shards", default=200, show_default=True, metavar="N", help="Of the sources, shared by the machines.")
+@click.option("--failures", default=0.05, show_default=True, help="Share of the tries in which a machine dies.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where it is done; a temporary one unless given.")
+def bench_many(sources: int, machines: int, shards: int, failures: float, folder: Path | None) -> None:
+    """Many machines on one folder, simulated: claims, leases, sheets and the manifest as in a run, without video."""
+    from benchmarks.many import simulate, told
+
+    click.echo(told(simulate(sources, machines, shards, failures, folder)))
+
+
 @bench.command("compare")
 @click.argument("first", type=click.Path(dir_okay=False, path_type=Path), metavar="A.json")
 @click.argument("second", type=click.Path(dir_okay=False, path_type=Path), metavar="B.json")

@@ -111,7 +111,8 @@ def test_every_choice_reaches_its_setting() -> None:
         "--smoothing ema --faces 3 --min-face 30 --landmarker mediapipe --remember 5 --device cuda:1 --runtime torch "
         "--start 1 --end 2.5 --fps 10 --columns openface --blur-faces "
         "--empty nan --stream 2 --resume --overwrite --recursive "
-        "--output-name {name}-{start} --full-paths --baseline auto --source-column --workers 2 --debug"
+        "--output-name {name}-{start} --full-paths --baseline auto --source-column --workers 2 "
+        "--list l --shard 2/8 --manifest r.jsonl --dry-run --quiet --debug"
     )
     context = track.make_context("track", ["a.mp4", *options.split()])
     sources = context.params.pop("sources")
@@ -123,6 +124,11 @@ def test_every_choice_reaches_its_setting() -> None:
         overwrite=True,
         recursive=True,
         workers=2,
+        listed="l",
+        shard=(2, 8),
+        manifest="r.jsonl",
+        dry_run=True,
+        quiet=True,
         debug=True,
         source=config.SourceOptions(start=1.0, end=2.5, fps=10.0, stream=2),
         tracker=config.TrackerConfig(

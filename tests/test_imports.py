@@ -28,7 +28,7 @@ WITHOUT_TORCH = (
 )
 """What the tracker needs of nets, and what that needs."""
 DRAWING = r"tracker\.drawing(\..+)?"
-DESK = r"tracker\.(faults|interrupt|outputs|sheets|neutral|recording|batch|workers)"
+DESK = r"tracker\.(faults|interrupt|manifest|outputs|sheets|neutral|recording|batch|workers)"
 """What stands between the command line and the engine: one call of `affect track`, its files and its progress."""
 
 
@@ -96,6 +96,8 @@ RULES = [
         r"|tracker\.traces\.(reading|events)",
         ("PIL",),
     ),
+    Rule(r"tracker\.status", rf"{FOUNDATION}|tracker\.(leases|manifest|outputs)"),
+    Rule(r"tracker\.merging", rf"{FOUNDATION}|{SINKS}|{SOURCES}|tracker\.(manifest|outputs)", ("pyarrow",)),
     Rule(r"tracker\.engine", rf"{FOUNDATION}|{STAGES}|tracker\.ahead|{WITHOUT_TORCH}"),
     Rule(
         r"tracker\.live(\..+)?",

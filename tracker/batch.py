@@ -1,8 +1,10 @@
 """Tracks many sources in one call: what is complete is skipped, what fails does not stop the others."""
 
 import os
+import random
+import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +20,20 @@ from tracker.errors import SourceError, UsageError
 from tracker.faults import one_line
 from tracker.interrupt import Interrupt
 from tracker.landmark_codes import digest
+from tracker.manifest import add_lines, begin_manifest, line_of, read_manifest, source_key
 from tracker.neutral import read_neutral
-from tracker.outputs import STDIN, Job, check_outputs, claim, identity, names_of, release
+from tracker.outputs import (
+    STDIN,
+    Job,
+    check_apart,
+    check_outputs,
+    claim,
+    identity,
+    names_of,
+    plan,
+    release,
+    shard_of,
+)
 from tracker.recording import Recorder, left_alone
 from tracker.sheets import Outcome
 from tracker.sinks import SinkContext, open_sink
@@ -33,37 +47,84 @@ Report = Callable[[Outcome], Any]
 
 
 def run_batch(patterns: Sequence[str], config: BatchConfig, models: Mapping[str, str]) -> list[Outcome]:
-    """Track every source that the patterns name. Ctrl-C ends it with outcomes "interrupted".
+    """Track every source that the patterns name, or this call's shard of them. Ctrl-C leaves outcomes "interrupted".
 
     models are their SHA-256 by what a sheet calls them: model, landmark_model. The outcomes stand in the order of the
     sources, after those of patterns that name none.
-    Raises UsageError for outputs that cannot be had together, SinkError for a folder that cannot be written.
+    Raises UsageError for outputs that cannot be had together and a manifest of another run, SinkError for a folder that
+    cannot be written.
     """
+    patterns = [*patterns, *(read_list(config.listed, STDIN in patterns) if config.listed else ())]
     uris, roots, outcomes = find_sources(patterns, config.recursive)
-    check_outputs(config.output, len(uris), config.workers)
+    count = len(uris)
+    check_outputs(config.output, count, config.workers)
     if STDIN in uris and config.workers > 1:
         raise UsageError("standard input cannot be read by --workers; track it in a call of its own")
     names = names_of(uris, roots, config)
+    if config.shard:
+        check_apart(names)
+        part, parts = config.shard
+        uris = [uri for uri in uris if shard_of(uri, parts) == part]
+    if config.dry_run:
+        jobs = plan(uris, Path(config.output.folder), names)
+        return outcomes + [left_alone(job, config, models) or _planned(job, config) for job in jobs]
     neutral = _neutral(uris, config)
     if neutral is not None:
         models = {**models, "neutral": digest(neutral)}
     baseline = read_baseline(config)
     if baseline is not None:
         models = {**models, "baseline": digest(np.array([baseline.valence, baseline.arousal]))}
+    manifest = Path(config.manifest) if config.manifest else None
+    noted: Collection[str] = ()
+    if manifest:
+        begin_manifest(manifest, config, models, count)
+        noted = read_manifest(manifest)[1]
     jobs = claim(uris, Path(config.output.folder), names)
     jobs = [replace(job, stills=count_stills(job.uri, config.source)) for job in jobs]
     todo = []
     for job in jobs:
         outcome = left_alone(job, config, models)
+        if outcome and manifest and outcome.state == "skipped" and source_key(job) not in noted:
+            outcome = None  # its process was killed before it could note that: whoever has the lease does
         todo += [] if outcome else [job]
         outcomes += [outcome] if outcome else []
     try:
-        _run(todo, config, Start(config, models, neutral, len(uris) > 1, baseline), outcomes.append)
+        _run(todo, config, Start(config, models, neutral, count > 1, baseline), outcomes.append)
     finally:
         for job in jobs:
             release(job)
+    if manifest:
+        by_name = {job.name: job for job in jobs}
+        lines = [line_of(each, by_name.get(each.uri)) for each in outcomes if each.state in ("failed", "refused")]
+        add_lines(manifest, lines, unless_there=True)
     order = {job.name: place for place, job in enumerate(jobs)}
     return sorted(outcomes, key=lambda outcome: order.get(outcome.uri, -1))
+
+
+def read_list(file: str, taken: bool = False) -> list[str]:
+    """The sources that a file names, one a line, or standard input for "-", which nothing else may have taken.
+
+    Raises UsageError for a file that cannot be read, or names none.
+    """
+    if file == STDIN and taken:
+        raise UsageError("standard input is both a source and the --list; give the list as a file")
+    try:
+        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--list {file} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    names = [os.fsdecode(line) for line in data.splitlines() if line.strip()]
+    if not names:
+        raise UsageError(f"--list {file} names no source; expected a source a line")
+    if STDIN in names:
+        raise UsageError(f"--list {file} names -, standard input; give that as a SOURCE")
+    return names
+
+
+def _planned(job: Job, config: BatchConfig) -> Outcome:
+    """What a dry run tells of a source that would be tracked."""
+    files = tuple(map(str, job.outputs(config.output).values()))
+    told = f"would be written to {', '.join(files)}"
+    return Outcome(job.name, "planned", told, str(job.folder / job.stem), files)
 
 
 def find_sources(patterns: Iterable[str], recursive: bool = False) -> tuple[list[str], dict[str, str], list[Outcome]]:
@@ -166,10 +227,13 @@ def _run(jobs: Sequence[Job], config: BatchConfig, start: Start, report: Report)
 def _run_here(jobs: Sequence[Job], start: Start, report: Report) -> None:
     """Track one after another; those that another run is at wait until the others are done."""
     with Interrupt(threading.Event()) as interrupt, closing(start.recorder(interrupt)) as recorder:
-        busy = []
-        for job in jobs:
-            outcome = recorder.attempt(job, patient=False)
+        busy: list[Job] = []
+        waiting = list(reversed(jobs))
+        while waiting:
+            outcome = recorder.attempt(job := waiting.pop(), patient=False)
             if outcome is None:
+                if not busy:
+                    random.shuffle(waiting)  # so that runs that share a folder do not follow one another
                 busy.append(job)
             else:
                 report(outcome)

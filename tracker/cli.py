@@ -45,6 +45,9 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "track": Entry("tracker.commands.track:track", "Track the apparent affect of every face in videos and pictures."),
+    "status": Entry("tracker.commands.status:status", "Tell how far the runs over a folder are."),
+    "merge": Entry("tracker.commands.merge:merge", "Make one Parquet of all tables of a folder, and check them."),
+    "rerun": Entry("tracker.commands.rerun:rerun", "Track a source again as its META.json tells, and compare."),
     "image": Entry("tracker.commands.image:image", "Measure pictures, each by itself."),
     "live": Entry("tracker.commands.live:live", "Track a camera or a stream as it comes."),
     "summary": Entry("tracker.commands.summary:summary", "Sum up traces: means, losses, whether they are fit to use."),

@@ -297,6 +297,16 @@ class BatchConfig:
     """Folders stand for the videos in their folders too."""
     workers: int = 1
     """Processes, each with its own engine."""
+    listed: str | None = None
+    """A file that names further sources, one a line; - is standard input."""
+    shard: tuple[int, int] | None = None
+    """(I, N): this call has the I-th of N parts of the sources, 1 <= I <= N; None for all."""
+    manifest: str | None = None
+    """File with a line of JSON for each source that came to its end; runs that share the sources add to one."""
+    dry_run: bool = False
+    """Nothing is tracked or written; the outcomes tell what would be."""
+    quiet: bool = False
+    """No progress, and at the end only what went wrong."""
     debug: bool = False
     """Errors show their traceback."""
     source: SourceOptions = field(default_factory=SourceOptions)
@@ -305,6 +315,9 @@ class BatchConfig:
 
     def __post_init__(self) -> None:
         check_range("workers", self.workers, 1, 256)
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+            part, parts = self.shard
+            raise UsageError(f"the shard is {part}/{parts}; expected I/N with I from 1 to N, such as 2/8")
 
 
 @dataclass(frozen=True)

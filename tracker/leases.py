@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class Lease:
         try:
             while not self._create():
                 seen = _read(self._lock)
-                if seen is not None and not seen.dead and _beats(self._lock, seen):
+                if seen is not None and is_held(target):
                     raise Held(seen)
                 if seen is not None:
                     self._take_over(seen)
@@ -157,8 +158,25 @@ def lock_path(target: Path) -> Path:
 
 def is_held(target: Path) -> bool:
     """Whether a run that lives holds the lease of this output."""
-    seen = _read(lock_path(target))
-    return seen is not None and not seen.dead and _beats(lock_path(target), seen)
+    return bool(held([target]))
+
+
+def held(targets: Iterable[Path]) -> set[Path]:
+    """Those outputs whose leases runs that live hold. Locks of other machines are watched together, up to STALE_S."""
+    living, still = set(), {}
+    for target in targets:
+        seen = _read(lock_path(target))
+        if seen is not None and seen.known_alive:
+            living.add(target)
+        elif seen is not None and not seen.dead:
+            still[target] = _changed(lock_path(target))
+    deadline = time.monotonic() + STALE_S
+    while still and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+        beating = {target for target, first in still.items() if _changed(lock_path(target)) != first}
+        living |= beating
+        still = {target: first for target, first in still.items() if target not in beating}
+    return living
 
 
 def _read(lock: Path) -> Holder | None:
@@ -173,18 +191,6 @@ def _read(lock: Path) -> Holder | None:
             if time.monotonic() > deadline:
                 return Holder("", "", 0, "", "")
             time.sleep(LOOK_S / 10)
-
-
-def _beats(lock: Path, holder: Holder) -> bool:
-    """Whether the lock is kept alive; a holder elsewhere is watched for up to STALE_S."""
-    if holder.known_alive:
-        return True
-    first, deadline = _changed(lock), time.monotonic() + STALE_S
-    while time.monotonic() < deadline:
-        time.sleep(LOOK_S)
-        if _changed(lock) != first:
-            return True
-    return False
 
 
 def _changed(lock: Path) -> int | None:

@@ -17,7 +17,7 @@ from tracker.addresses import shown, told_apart, without_home
 from tracker.config import OVERLAY_SUFFIX, STILL_OVERLAY_SUFFIX, BatchConfig, LiveConfig, OutputConfig
 from tracker.errors import AffectError, SinkError, UsageError
 from tracker.leases import lock_path
-from tracker.sinks.files import DRAFT, draft_path
+from tracker.sinks.files import DRAFT, draft_path, write_meta
 from tracker.sources import find_pictures
 
 SUFFIXES = {
@@ -72,6 +72,8 @@ class Job:
     """The source's identity when the job was made."""
     below: str = ""
     """The folders between that of the call and `folder`: in a folder of JSON lines they are the same."""
+    tries: int = 0
+    """Of these outputs, as the sheet told when the job was made."""
     stills: int = 0
     """Pictures that are measured each by itself, and annotated each in a file of its own; 0 for a film."""
 
@@ -164,18 +166,90 @@ def claim(uris: Iterable[str], folder: Path, names: Mapping[str, Path] | None = 
     Raises SinkError where the folder cannot be written.
     """
     with _made(folder):
-        kept = _names_kept(folder)
         jobs = []
-        for uri in uris:
-            source, wanted = identity(uri), (names or {}).get(uri) or Path(short_stem(source_name(uri)))
-            earlier = [name for name in kept.get(source["path"], ()) if _is_numbered(name.name, wanted.name)]
-            below = str((earlier[0] if earlier else wanted).parent)
+        seen: set[Path] = set()
+        for uri, source, wanted, earlier in _wanted(uris, folder, names):
+            below = str((earlier or wanted).parent)
             inside = folder / below
-            inside.mkdir(parents=True, exist_ok=True)
-            _remove_stale(inside)
-            stem = earlier[0].name if earlier else _new_stem(wanted.name, inside, source)
-            jobs.append(Job(uri, inside, stem, source, "" if below == "." else below))
+            if inside not in seen:
+                inside.mkdir(parents=True, exist_ok=True)
+                _remove_stale(inside)
+                seen.add(inside)
+            stem = earlier.name if earlier else _new_stem(wanted.name, inside, source)
+            jobs.append(_job(uri, folder, below, stem, source))
         return jobs
+
+
+def plan(uris: Iterable[str], folder: Path, names: Mapping[str, Path] | None = None) -> list[Job]:
+    """The jobs that claim() would make now; nothing is written."""
+    jobs = []
+    taken: set[Path] = set()
+    for uri, source, wanted, earlier in _wanted(uris, folder, names):
+        numbered = (wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}") for number in count(1))
+        free = (
+            name
+            for name in numbered
+            if name not in taken
+            and not any((folder / f"{name}{suffix}").exists() for suffix in (SHEET, *SUFFIXES.values()))
+        )
+        name = earlier or next(free)
+        taken.add(name)
+        jobs.append(_job(uri, folder, str(name.parent), name.name, source))
+    return jobs
+
+
+def _wanted(
+    uris: Iterable[str], folder: Path, names: Mapping[str, Path] | None
+) -> Iterator[tuple[str, Sheet, Path, Path | None]]:
+    """For each source its identity, the name that it shall have, and the one that it has from an earlier call."""
+    kept = _names_kept(folder)
+    for uri in uris:
+        source, wanted = identity(uri), (names or {}).get(uri) or Path(short_stem(source_name(uri)))
+        earlier = (name for name in kept.get(source["path"], ()) if _is_numbered(name.name, wanted.name))
+        yield uri, source, wanted, next(earlier, None)
+
+
+def _job(uri: str, folder: Path, below: str, stem: str, source: Sheet) -> Job:
+    inside = folder / below
+    tries = read_sheet(inside / f"{stem}{SHEET}").get("tries", 0)
+    return Job(uri, inside, stem, source, "" if below == "." else below, tries)
+
+
+def shard_of(uri: str, parts: int) -> int:
+    """The shard of N that a source falls to, 1 to N: its path alone tells, whatever the other sources are.
+
+    Raises UsageError for standard input, which every call would have for itself.
+    """
+    if uri == STDIN:
+        raise UsageError("standard input cannot be read by --shard; track it in a call of its own")
+    return 1 + int.from_bytes(sha256(os.fsencode(identity(uri)["path"])).digest()[:8], "big") % parts
+
+
+def check_apart(names: Mapping[str, Path]) -> None:
+    """Raise UsageError where two sources have one name, and so the order of calls would tell which is numbered."""
+    bearers: dict[Path, str] = {}
+    for uri, name in names.items():
+        other = bearers.setdefault(name, uri)
+        if other != uri:
+            raise UsageError(
+                f"{other} and {uri} would both be written as {name}, and shards know nothing of one another; rename"
+                " one of them, or give --output-name a text that tells them apart, such as {path}/{name}"
+            )
+
+
+def begin(job: Job, config: BatchConfig, models: Mapping[str, str]) -> int:
+    """Note in the sheet that a try begins, and which one it is, so that one whose process dies is known of.
+
+    The caller has the lease. The sheet of a complete run stays until the outputs are replaced.
+    """
+    sheet, chosen = read_sheet(job.sheet), settings(config)
+    if sheet.get("complete"):
+        return 1
+    tries = 1 + (sheet.get("tries", 0) if sheet.get("options") == chosen else 0)
+    told = {name: {"sha256": sha256} for name, sha256 in models.items()}
+    begun = {"source": job.source, "complete": False, "state": "begun", **told, "options": chosen, "tries": tries}
+    write_meta(job.sheet, begun)
+    return tries
 
 
 def ensure_claim(job: Job) -> None:

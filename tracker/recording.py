@@ -21,11 +21,23 @@ from tracker.engine import Engine, track
 from tracker.errors import SinkError
 from tracker.faults import plain_line
 from tracker.interrupt import Interrupt
-from tracker.leases import Held, Lease
+from tracker.leases import Held, Lease, lock_path
+from tracker.manifest import add_lines, line_of
 from tracker.neutral import neutral_faces
-from tracker.outputs import STDOUT, SUFFIXES, Job, ensure_claim, is_complete, read_sheet, settings
+from tracker.outputs import (
+    STDOUT,
+    SUFFIXES,
+    Job,
+    Sheet,
+    begin,
+    ensure_claim,
+    is_complete,
+    private,
+    read_sheet,
+    settings,
+)
 from tracker.report import write_report
-from tracker.sheets import Outcome, Tally, outcome_of, sheet_of
+from tracker.sheets import Outcome, State, Tally, outcome_of, sheet_of
 from tracker.sinks import Sink, SinkContext, open_sink, parts_of, write_meta
 from tracker.sinks.files import JOURNAL, drafts_of
 from tracker.sinks.records import columns_of
@@ -36,6 +48,7 @@ from tracker.types import SourceInfo, TrackedFrame
 
 BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {rate_noinv_fmt}, {remaining} left"
 BAR_WITHOUT_TOTAL = "{desc} {n_fmt} frames, {rate_noinv_fmt}, {elapsed}"
+MADE_SINCE = "another run with the same options made it"
 RECORDS = ("csv", "parquet", "jsonl")
 """Kinds of outputs that hold a trace."""
 WAIT_S = 0.2
@@ -78,6 +91,10 @@ class Recorder:
             engine.codes.given = {None: self.neutral}
         return engine
 
+    @cached_property
+    def _settings(self) -> Sheet:
+        return settings(self.config)
+
     def close(self) -> None:
         """Free the engine if it was loaded."""
         if "engine" in vars(self):
@@ -91,6 +108,8 @@ class Recorder:
         """
         if self.interrupt.flag.is_set():
             return Outcome(job.name, "interrupted", "not started")
+        if self._made_since(job):
+            return Outcome(job.name, "skipped", MADE_SINCE, str(job.folder / job.stem))
         waited = False
         try:
             while True:
@@ -111,18 +130,52 @@ class Recorder:
         except SinkError as error:
             return Outcome(job.name, "failed", plain_line(error))
         try:
-            if waited and is_complete(job, self.config, self.models):
-                return Outcome(
-                    job.name, "skipped", "another run with the same options made it", str(job.folder / job.stem)
-                )
-            return left_alone(job, self.config, self.models) or self._attempt_alone(job, leases)
+            outcome = self._by_another(job, waited) or left_alone(job, self.config, self.models)
+            return self._noted(job, outcome or self._attempt_alone(job, leases), made=outcome is None)
         finally:
             for lease in leases:
                 lease.release()
 
+    def _made_since(self, job: Job) -> bool:
+        """Whether another run completed, and noted, a source since this run looked: who has many saves their leases."""
+        sheet = read_sheet(job.sheet)
+        return (
+            not self.config.overwrite
+            and sheet.get("complete") is True
+            and sheet.get("tries", 0) > job.tries
+            and sheet.get("options") == self._settings
+            and all(sheet.get(name, {}).get("sha256") == digest for name, digest in self.models.items())
+            and not lock_path(job.sheet).exists()
+        )
+
+    def _by_another(self, job: Job, waited: bool) -> Outcome | None:
+        """What became of a source that another run with the same options tried since this one began; None: nothing."""
+        name = str(job.folder / job.stem)
+        if waited and is_complete(job, self.config, self.models):
+            return Outcome(job.name, "skipped", MADE_SINCE, name)
+        sheet = read_sheet(job.sheet)
+        state = sheet.get("state")
+        if (
+            state not in ("failed", "truncated")
+            or sheet.get("tries", 0) <= job.tries
+            or sheet.get("options") != self._settings
+        ):
+            return None
+        return Outcome(job.name, state, f"in another run: {'; '.join(sheet['warnings'])}", name)
+
+    def _noted(self, job: Job, outcome: Outcome, made: bool) -> Outcome:
+        """Add the outcome to the manifest, where there is one; made: by this try. The job's leases are held still."""
+        if self.config.manifest and outcome.state != "interrupted":
+            try:
+                line = line_of(outcome, job, self.config)
+                add_lines(Path(self.config.manifest), [line], unless_there=not made)
+            except SinkError as error:
+                return replace(outcome, state="failed", detail=plain_line(error))
+        return outcome
+
     def _purpose(self, job: Job) -> str:
         """What two runs have in common that may wait for one another: source, options and models."""
-        facts = (job.source, settings(self.config), sorted(self.models.items()))
+        facts = (job.source, self._settings, sorted(self.models.items()))
         return sha256(json.dumps(facts).encode()).hexdigest()
 
     def _lease(self, job: Job) -> list[Lease]:
@@ -151,12 +204,14 @@ class Recorder:
             if self.config.tracker.neutral == OWN:
                 self._learn_neutral(job)
             tally.engine = self.engine.meta()
+            tally.tries = begin(job, self.config, self.models)
             tally.started = time.monotonic()
             self._record(job, tally, leases)
             if self.config.output.baseline:
                 self._relate(job, tally, self.config.output.baseline)
             leases[0].give_back()
-            write_meta(job.sheet, sheet_of(job, tally, self.config))
+            state: State = "done" if tally.complete else "truncated"
+            write_meta(job.sheet, self._sheet(job, tally, state))
             self._report(job)
         except (KeyboardInterrupt, Exception) as error:
             if self.config.debug and isinstance(error, Exception):
@@ -164,16 +219,22 @@ class Recorder:
             stopped = isinstance(error, KeyboardInterrupt) or self.interrupt.flag.is_set()
             tally.problems.append("interrupted" if isinstance(error, KeyboardInterrupt) else plain_line(error))
             leases[0].give_back()
+            state = "interrupted" if stopped else "failed"
             with suppress(SinkError):
                 leases[0].check()
-                write_meta(job.sheet, sheet_of(job, tally, self.config))
+                write_meta(job.sheet, self._sheet(job, tally, state))
             parts = [part for path in paths for part in parts_of(path) if part not in leftovers]
-            return outcome_of(job, tally, "interrupted" if stopped else "failed", map(str, parts))
+            return outcome_of(job, tally, state, map(str, parts))
         for part in leftovers:
             with suppress(OSError):
                 part.unlink()
         files = map(str, job.outputs(self.config.output).values())
-        return outcome_of(job, tally, "done" if tally.complete else "truncated", files)
+        return outcome_of(job, tally, state, files)
+
+    def _sheet(self, job: Job, tally: Tally, state: State) -> Sheet:
+        """What the sheet tells besides the run: how it ended, at which try, and what rerun needs."""
+        told = {"state": state, "tries": tally.tries, "model_given": self.config.model}
+        return sheet_of(job, tally, self.config) | private(told)
 
     def _report(self, job: Job) -> None:
         """Write the report, where wanted, of the table and the sheet."""
@@ -267,6 +328,7 @@ class Recorder:
             position=self.position,
             leave=self.position is None,
             dynamic_ncols=True,
+            disable=self.config.quiet,
         )
 
 
@@ -285,8 +347,9 @@ def left_alone(job: Job, config: BatchConfig, models: Mapping[str, str]) -> Outc
         return Outcome(job.name, "skipped", f"{name} is complete; --overwrite tracks it again", name)
     standing = job.standing(config.output)
     sheet = read_sheet(job.sheet)
-    if not standing or (config.resume and not sheet.get("complete") and sheet.get("options") == settings(config)):
-        return None
+    broken_off = not sheet.get("complete") and sheet.get("options") == settings(config)
+    if not standing or (broken_off and (config.resume or sheet.get("state") == "begun")):
+        return None  # begun: its process was killed before it could say how it ended
     told = f"{', '.join(map(str, standing))} exists"
     if sheet.get("complete") and sheet.get("options") != settings(config):
         told += ", made with other options"

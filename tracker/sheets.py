@@ -11,8 +11,9 @@ from tracker.config import BatchConfig, LiveConfig
 from tracker.outputs import Job, Sheet, private, settings
 from tracker.types import SourceInfo, SourceReport, TrackedFrame
 
-State = Literal["done", "skipped", "truncated", "failed", "refused", "interrupted"]
-"""refused: something is there that would be overwritten, or another run with other options is at it."""
+State = Literal["done", "skipped", "planned", "truncated", "failed", "refused", "interrupted"]
+"""refused: something is there that would be overwritten, or another run with other options is at it.
+planned: a dry run would have it done."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Outcome:
     """What was written, under temporary names where the run broke off."""
     rows: int = 0
     seconds: float = 0.0
+    faces: int = 0
+    """Persons seen: ids of faces."""
+    tries: int = 0
+    """Times that this source was begun with these options, the last one too."""
 
 
 @dataclass
@@ -45,6 +50,9 @@ class Tally:
     frames: int = 0
     with_faces: int = 0
     rows: int = 0
+    face_ids: set[int] = field(default_factory=set)
+    tries: int = 0
+    """As Outcome has it."""
     baseline: dict[str, Any] | None = None
     """What relative values start from; None where none was asked for."""
     remarks: list[str] = field(default_factory=list)
@@ -59,6 +67,7 @@ class Tally:
         self.frames += 1
         self.with_faces += bool(tracked.faces)
         self.rows += max(1, len(tracked.samples))
+        self.face_ids.update(sample.track_id for sample in tracked.samples)
         if tracked.cut:
             self.cuts.append({"frame": tracked.frame.index, "timestamp": round(tracked.frame.time, 6)})
 
@@ -97,6 +106,7 @@ def sheet_of(
         "decoded": report.decoded if report else tally.frames,
         "repaired": report.repaired if report else 0,
         "with_faces": tally.with_faces,
+        "faces_seen": len(tally.face_ids),
         "rows": tally.rows,
         "cuts": tally.cuts,
         "seconds": tally.seconds,
@@ -118,4 +128,5 @@ def _beside(path: Path | str, job: Job) -> str:
 def outcome_of(job: Job, tally: Tally, state: State, files: Iterable[str]) -> Outcome:
     """The outcome of a job that was begun."""
     detail = "; ".join(tally.warnings)
-    return Outcome(job.name, state, detail, str(job.folder / job.stem), tuple(files), tally.rows, tally.seconds)
+    output, seen = str(job.folder / job.stem), len(tally.face_ids)
+    return Outcome(job.name, state, detail, output, tuple(files), tally.rows, tally.seconds, seen, tally.tries)

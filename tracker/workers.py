@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import threading
@@ -148,6 +149,10 @@ def track_by_workers(jobs: Sequence[Job], workers: int, make: MakeRecorder, repo
                     else:
                         idle.append(worker)
                     if outcome is None:
+                        fresh = [each for each in waiting if not each[1]]
+                        if len(fresh) == len(waiting):
+                            random.shuffle(fresh)  # so that runs that share a folder do not follow one another
+                            waiting = deque(fresh)
                         waiting.append((worker.job, True))
                     else:
                         report(outcome)

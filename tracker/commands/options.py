@@ -30,6 +30,19 @@ class Size(click.ParamType):
         return int(parts[1]), int(parts[2])
 
 
+class Part(click.ParamType):
+    """I/N, such as 2/8."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """(I, N)."""
+        parts = re.fullmatch(r"([0-9]+)/([0-9]+)", str(value))
+        if parts is None:
+            self.fail(f"'{value}' is no shard; expected I/N, the I-th of N parts, such as 2/8", param, ctx)
+        return int(parts[1]), int(parts[2])
+
+
 class Span(click.ParamType):
     """A:B in seconds, such as 0:4 or -1:2.5."""
 

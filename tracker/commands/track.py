@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracker.commands.options import (
+    Part,
     debug_option,
     face_options,
     filled,
@@ -21,12 +22,12 @@ from tracker.words import counted
 if TYPE_CHECKING:
     from tracker.sheets import Outcome
 
-EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2, "interrupted": 130}
+EXIT_CODES = {"done": 0, "skipped": 0, "planned": 0, "truncated": 1, "failed": 1, "refused": 2, "interrupted": 130}
 """By the outcome of a source; the largest is the command's."""
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
 @setting(OutputConfig, "folder", "-o", "--out", metavar="DIR", help="Folder of the outputs.")
 @setting(OutputConfig, "csv", "--csv/--no-csv", help="A table, one row a face and frame (on unless --no-csv).")
 @setting(OutputConfig, "jsonl", "--jsonl", metavar="F", help="JSON lines to a file, a folder, or - (standard output).")
@@ -68,6 +69,11 @@ EXIT_CODES = {"done": 0, "skipped": 0, "truncated": 1, "failed": 1, "refused": 2
 @setting(OutputConfig, "full_paths", "--full-paths", is_flag=True, help="Sheets name the home folder, not ~.")
 @setting(OutputConfig, "source_column", "--source-column", is_flag=True, help="A last column that names the source.")
 @setting(BatchConfig, "workers", "--workers", metavar="N", help="Sources tracked at once, each by its own process.")
+@setting(BatchConfig, "listed", "--list", metavar="FILE|-", help="A file that names sources, one a line.")
+@setting(BatchConfig, "shard", "--shard", type=Part(), metavar="I/N", help="The I-th of N parts of the sources.")
+@setting(BatchConfig, "manifest", "--manifest", metavar="FILE", help="Add a line of JSON for each source at its end.")
+@setting(BatchConfig, "dry_run", "--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
+@setting(BatchConfig, "quiet", "--quiet", is_flag=True, help="Tell only what goes wrong.")
 @password_option
 @debug_option(expose_value=True)
 @click.pass_context
@@ -81,6 +87,8 @@ def track(context: click.Context, /, sources: tuple[str, ...], **options: Any) -
     expression and its code, a --landmark-model its code z_0, z_1, ...) stands in JSON lines and Parquet, not in CSV.
     """
     config = batch_config(options)
+    if not sources and config.listed is None:
+        raise click.MissingParameter(param=next(each for each in context.command.params if each.name == "sources"))
     from tracker.batch import run_batch
     from tracker.commands.models import check_attention, check_landmark_model, model_card
 
@@ -92,8 +100,9 @@ def track(context: click.Context, /, sources: tuple[str, ...], **options: Any) -
     if config.output.attention:
         check_attention(card, config.tracker.sequence_length)
     outcomes = run_batch(sources, config, models)
-    click.echo(summary(outcomes), err=True)
-    context.exit(max(EXIT_CODES[outcome.state] for outcome in outcomes))
+    if told := summary(outcomes, config.quiet):
+        click.echo(told, err=True)
+    context.exit(max((EXIT_CODES[outcome.state] for outcome in outcomes), default=0))
 
 
 def check_tells_readings(output: OutputConfig) -> None:
@@ -109,12 +118,18 @@ def batch_config(options: dict[str, Any]) -> BatchConfig:
     return BatchConfig(**{name: filled(part, options) for name, part in parts.items()}, **options)
 
 
-def summary(outcomes: "Sequence[Outcome]") -> str:
-    """What became of each source: a line for one, a table for several; and after Ctrl-C, how to go on."""
-    lines = _table(outcomes) if len(outcomes) > 1 else []
+def summary(outcomes: "Sequence[Outcome]", quiet: bool = False) -> str:
+    """What became of each source: a line for one, a table for several; and after Ctrl-C, how to go on.
+
+    quiet: of those that went wrong alone; an empty text where none did.
+    """
+    if not outcomes:
+        return "" if quiet else "no source falls to this shard"
+    shown = [each for each in outcomes if EXIT_CODES[each.state]] if quiet else outcomes
+    lines = _table(shown) if len(shown) > 1 else []
     if any(outcome.state == "interrupted" for outcome in outcomes):
         lines.append(_how_to_go_on(outcomes))
-    return "\n".join(lines or [_line(outcomes[0])])
+    return "\n".join(lines or map(_line, shown))
 
 
 def _line(outcome: "Outcome") -> str:
@@ -122,7 +137,7 @@ def _line(outcome: "Outcome") -> str:
         return (
             f"error: {outcome.detail}" if outcome.uri in outcome.detail else f"error: {outcome.uri}: {outcome.detail}"
         )
-    if outcome.state == "skipped":
+    if outcome.state in ("skipped", "planned"):
         return f"{outcome.uri}: {outcome.detail}"
     told = "warning: " if outcome.state == "truncated" else ""
     written = f"{counted(outcome.rows, 'row')} in {outcome.seconds:.1f} s: {', '.join(outcome.files)}"

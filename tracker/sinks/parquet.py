@@ -25,10 +25,11 @@ def schema(columns: Columns, extras: Iterable[Column] = ()) -> pa.Schema:
     """The table's schema: int32, float64 for the timestamp, float32 for other numbers, text; lists of float32."""
     extras = tuple(extras)
     names = column_names(columns, extras)
-    return pa.schema([(name, _type(column)) for name, column in zip(names, (*COLUMNS, *extras), strict=True)])
+    return pa.schema([(name, type_of(column)) for name, column in zip(names, (*COLUMNS, *extras), strict=True)])
 
 
-def _type(column: Column) -> pa.DataType:
+def type_of(column: Column) -> pa.DataType:
+    """The type of a column in Parquet."""
     if column.name == "timestamp":
         return pa.float64()
     kinds = {
