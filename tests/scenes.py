@@ -13,6 +13,7 @@ from nets.disvae import Disvae, DisvaeConfig
 from nets.levasa import Heads, Levasa, LevasaConfig
 from nets.network import Answer, Network, Shape
 from nets.torch_runtime import TorchRuntime
+from tracker.config import QualityLimits
 from tracker.faces.align import ANCHORS, Template
 from tracker.types import AffectSample, Face, Frame, TrackedFrame
 
@@ -83,6 +84,10 @@ def two_walkers(count: int, rate_hz: float = 25.0, start: int = 0) -> Iterator[F
         places = [(60.0, 60.0, 56.0), (40.0 + 160.0 * ((index * 0.013) % 1.0), 110.0, 48.0)]
         places = places[::-1] if index % 3 else places
         yield scene(index, time, [] if index % 17 == 5 else places)
+
+
+DRAWN = QualityLimits(max_blocks=99.0, max_upside_down=9.0, max_eyes_hidden=9.0, max_mouth_hidden=9.0)
+"""Limits for drawn scenes, whose faces are noise: what tells turned, hidden and spoiled faces by their looks is off."""
 
 
 def card_of(name: str, kind: str, config: Shape, **more: object) -> ModelCard:

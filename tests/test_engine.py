@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scenes import WrittenFaces, assert_same, scene, small_runtime, two_walkers
+from scenes import DRAWN, WrittenFaces, assert_same, scene, small_runtime, two_walkers
 
 from nets.answer import Answer
 from nets.checkpoint import save
-from tracker.config import QualityLimits, SmoothingConfig, TrackerConfig
+from tracker.config import SmoothingConfig, TrackerConfig
 from tracker.engine import FRAMES_AHEAD, Engine, track
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces.align import Template, align
@@ -114,8 +114,7 @@ def test_values_beyond_the_range_are_clipped(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(("limit", "status"), [(40.0, "ok"), (90.0, "low_quality")])
 def test_confidence_is_score_times_quality(limit: float, status: str) -> None:
-    drawn = {"max_blocks": 99.0, "max_upside_down": 9.0, "max_eyes_hidden": 9.0, "max_mouth_hidden": 9.0}
-    config = replace(CONFIG, quality=QualityLimits(min_size_px=limit, **drawn))
+    config = replace(CONFIG, quality=replace(DRAWN, min_size_px=limit))
     (tracked,) = run(engine_for(config=config), still_life([0.0]))
     (face,), (sample,) = tracked.faces, tracked.samples
     crop = align(tracked.frame.image, face.landmarks, Template(size=32, channels=1))

@@ -14,7 +14,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from landmark_sets import face as drawn_face
-from scenes import WrittenFaces, face_at, scene, small_disvae, two_walkers
+from scenes import DRAWN, WrittenFaces, face_at, scene, small_disvae, two_walkers
 from scenes import shape as mesh_shape
 
 from nets.card import ModelCard
@@ -225,7 +225,8 @@ class TwoPersons(WrittenFaces):
 
 def walked(model: Path | None, count: int = 60, faces: int = 2) -> tuple[Engine, list[TrackedFrame]]:
     # these walkers are noise, which looks like nobody: who is who goes by place alone
-    config = TrackerConfig(faces=faces, landmark_model=None if model is None else str(model), remember_s=0.0)
+    landmark_model = None if model is None else str(model)
+    config = TrackerConfig(faces=faces, landmark_model=landmark_model, remember_s=0.0, quality=DRAWN)
     with Engine(TorchRuntime(*small_disvae()), config, TwoPersons()) as engine:
         return engine, list(track(two_walkers(count), engine))
 
@@ -260,7 +261,7 @@ def test_where_one_face_is_followed_there_is_one_person(m1: Path) -> None:
     """A face that was away has another id, and the same neutral face."""
     faces = faces_over_time(24)
     times = [0.1 * index + (2.0 if index >= 12 else 0.0) for index in range(24)]
-    config = TrackerConfig(landmark_model=str(m1), remember_s=0.0)
+    config = TrackerConfig(landmark_model=str(m1), remember_s=0.0, quality=DRAWN)
     with Engine(TorchRuntime(*small_disvae()), config, Shown(faces)) as engine:
         picture = scene(1, 0.0, []).image
         tracked = [engine.step(Frame(picture, time, index))[0] for index, time in enumerate(times)]
