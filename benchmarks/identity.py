@@ -127,7 +127,7 @@ def scenes() -> dict[str, Scene]:
         found[f"away {away:g} s, another place"] = Scene([_away(left, middle, away), lambda t: right], 2.0 + away)
     columns = [(80.0, 70.0), (240.0, 70.0), (400.0, 70.0), (80.0, 200.0), (240.0, 200.0), (400.0, 200.0)]
     found["six, who change places at a cut"] = Scene(
-        [lambda t, i=i: columns[i if t < 1.0 else (i + 2) % 6] for i in range(6)],
+        [lambda t, i=i: columns[i if t < 1.0 else (i + 2) % 6] for i in range(6)],  # type: ignore[misc]
         2.0,
         1.0,
         (1, 2),  # type: ignore[misc]
@@ -154,9 +154,9 @@ def _away(before: Place, after: Place, seconds: float) -> Path2D:
 
 def render(scene: Scene, cast: Sequence[Person]) -> Iterator[tuple[Frame, list[Place | None]]]:
     """The frames of a scene, and where each person is seen in each."""
-    mask = np.zeros((PATCH_PX, PATCH_PX), np.float32)
+    mask: np.ndarray = np.zeros((PATCH_PX, PATCH_PX), np.float32)
     middle = PATCH_PX // 2
-    cv2.ellipse(mask, (middle, middle), (int(0.36 * PATCH_PX), int(0.46 * PATCH_PX)), 0, 0, 360, 1.0, -1)
+    cv2.ellipse(mask, (middle, middle), (int(0.36 * PATCH_PX), int(0.46 * PATCH_PX)), 0, 0, 360, (1.0,), -1)
     mask = cv2.GaussianBlur(mask, (0, 0), 3)[..., None]
     for index in range(round(scene.seconds * RATE_HZ)):
         time = index / RATE_HZ

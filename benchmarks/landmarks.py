@@ -89,8 +89,8 @@ def measure(sources: Sequence[str], model: str, repeat: int) -> Report:
             markdown(PARITY_HEAD, [each.cells(source) for source, each in parities.items()]),
             placement_table(places),
             time_table(rounds),
-            f"{repeat} rounds of {PASSES} passes over {len(images)} frames, ours and MediaPipe's in turn: of each frame the "
-            "best, of these the median, then of the rounds.",
+            f"{repeat} rounds of {PASSES} passes over {len(images)} frames, ours and MediaPipe's in turn: of each "
+            "frame the best, of these the median, then of the rounds.",
         ]
     )
     settings = {"sources": [Path(source).name for source in sources], "model": model, "repeat": repeat}

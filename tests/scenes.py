@@ -63,10 +63,12 @@ class NoFaces(WrittenFaces):
         return []
 
 
-def scene(index: int, time: float, places: list[tuple[float, float, float]]) -> Frame:
-    """A textured picture (160, 240, 3) whose faces (x, y, side) px are written into its first row."""
+def scene(index: int, time: float, places: list[tuple[float, float, float]], backdrop: int = 0) -> Frame:
+    """A textured picture (160, 240, 3) with noise of its own, whose faces (x, y, side) px are written into its first
+    row.
+    """
     rng = np.random.default_rng(index)
-    coarse = np.kron(rng.integers(0, 256, (20, 30, 3)), np.ones((8, 8, 1)))
+    coarse = np.kron(np.random.default_rng(1000 + backdrop).integers(0, 256, (20, 30, 3)), np.ones((8, 8, 1)))
     image = np.clip(coarse + rng.normal(0, 20, coarse.shape), 0, 255).astype(np.uint8)
     image[0] = 0
     for column, place in enumerate(places):

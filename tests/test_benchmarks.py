@@ -93,7 +93,7 @@ def test_latency_tells_every_stage_and_the_drops(clip: str, model: str, tmp_path
     assert found["rounds"][0][f"{latency.TOTAL}, p50 ms"] == pytest.approx(np.median(only["latencies_ms"]), abs=0.01)
     assert not any(name.startswith(BESIDE) for name in found["rounds"][0])
     assert "1.00 faces each" in printed and "the first 0.4 s of each round are cut" in printed
-    assert {"torch", "onnxruntime", "opencv-python", "numpy", "python"} < found["machine"]["versions"].keys()
+    assert {"torch", "onnxruntime", "av", "numpy", "python"} < found["machine"]["versions"].keys()
 
 
 def test_latency_plays_the_clip_at_the_rate(config: BenchConfig) -> None:

@@ -114,11 +114,13 @@ def test_values_beyond_the_range_are_clipped(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(("limit", "status"), [(40.0, "ok"), (90.0, "low_quality")])
 def test_confidence_is_score_times_quality(limit: float, status: str) -> None:
-    config = replace(CONFIG, quality=QualityLimits(min_size_px=limit))
+    drawn = {"max_blocks": 99.0, "max_upside_down": 9.0, "max_eyes_hidden": 9.0, "max_mouth_hidden": 9.0}
+    config = replace(CONFIG, quality=QualityLimits(min_size_px=limit, **drawn))
     (tracked,) = run(engine_for(config=config), still_life([0.0]))
     (face,), (sample,) = tracked.faces, tracked.samples
     crop = align(tracked.frame.image, face.landmarks, Template(size=32, channels=1))
-    quality = picture_quality(crop, face.box, head_pose(face.landmarks), config.quality)
+    pose, image = head_pose(face.landmarks), tracked.frame.image
+    quality = picture_quality(crop, face.box, pose, config.quality, image, crop[..., 0])
     assert sample.confidence == pytest.approx(face.score * quality)
     assert sample.status == status
     assert 0 < quality < 1
@@ -138,7 +140,8 @@ def test_smoothing_follows_the_configuration() -> None:
 def test_a_face_that_was_away_too_long_is_a_new_face(gap: float, kept: bool) -> None:
     times = [0.04 * i for i in range(10)] + [0.36 + gap]
     frames = still_life(times)
-    tracked = run(engine_for("attention"), [*frames[:10], scene(50, 0.36 + gap / 2, []), replace(frames[10], index=11)])
+    engine = engine_for("attention", replace(CONFIG, remember_s=0.0))
+    tracked = run(engine, [*frames[:10], scene(50, 0.36 + gap / 2, []), replace(frames[10], index=11)])
     before, after = tracked[9].samples[0], tracked[11].samples[0]
     assert tracked[10].samples == ()
     assert after.track_id == (before.track_id if kept else before.track_id + 1)
@@ -148,7 +151,7 @@ def test_a_face_that_was_away_too_long_is_a_new_face(gap: float, kept: bool) -> 
 
 def brightening(rate_hz: float) -> list[Frame]:
     """A third of a second in which one picture becomes another, at a frame rate."""
-    first, last = (scene(seed, 0.0, ONE).image.astype(float) for seed in (7, 8))
+    first, last = (scene(seed, 0.0, ONE, backdrop=seed).image.astype(float) for seed in (7, 8))
     times = [index / rate_hz for index in range(round(rate_hz / 3) + 1)]
     images = [(first + (last - first) * 3 * time).round().astype(np.uint8) for time in times]
     return [Frame(image, time, index) for index, (image, time) in enumerate(zip(images, times, strict=True))]

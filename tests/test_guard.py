@@ -65,6 +65,8 @@ def test_readme_s_commands_do_what_they_say(line: str, tmp_path: Path, monkeypat
     shutil.copy(ROOT / "docs" / "sample.png", tmp_path / "photos" / "picture.png")
     shutil.copy(ROOT / "docs" / "sample.png", tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
+    if words[0] == "report":
+        assert CliRunner().invoke(main, ["track", "clip.mp4", "--end", "0.3"]).exit_code == 0
     ends = ["--end", "0.3"] if words[0] == "track" else []
     result = CliRunner().invoke(main, [*words, *ends])
     assert result.exit_code == 0, result.output

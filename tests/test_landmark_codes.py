@@ -224,7 +224,8 @@ class TwoPersons(WrittenFaces):
 
 
 def walked(model: Path | None, count: int = 60, faces: int = 2) -> tuple[Engine, list[TrackedFrame]]:
-    config = TrackerConfig(faces=faces, landmark_model=None if model is None else str(model))
+    # these walkers are noise, which looks like nobody: who is who goes by place alone
+    config = TrackerConfig(faces=faces, landmark_model=None if model is None else str(model), remember_s=0.0)
     with Engine(TorchRuntime(*small_disvae()), config, TwoPersons()) as engine:
         return engine, list(track(two_walkers(count), engine))
 
@@ -259,7 +260,8 @@ def test_where_one_face_is_followed_there_is_one_person(m1: Path) -> None:
     """A face that was away has another id, and the same neutral face."""
     faces = faces_over_time(24)
     times = [0.1 * index + (2.0 if index >= 12 else 0.0) for index in range(24)]
-    with Engine(TorchRuntime(*small_disvae()), TrackerConfig(landmark_model=str(m1)), Shown(faces)) as engine:
+    config = TrackerConfig(landmark_model=str(m1), remember_s=0.0)
+    with Engine(TorchRuntime(*small_disvae()), config, Shown(faces)) as engine:
         picture = scene(1, 0.0, []).image
         tracked = [engine.step(Frame(picture, time, index))[0] for index, time in enumerate(times)]
         assert {face.track_id for each in tracked for face in each.faces} == {0, 1}
@@ -329,7 +331,7 @@ def test_beside_the_clips_own_neutral_face_they_are_torchs(own_run: Path, sample
         calm.add(shape, sample.time, float(np.hypot(sample.valence_smooth, sample.arousal_smooth)))
     theirs = expected_code(shapes, calm.medoid())
     np.testing.assert_allclose(codes_in(lines_of(own_run / "sample.jsonl")), theirs, atol=1e-4)
-    assert theirs.std(axis=0).min() > 1e-3
+    assert theirs.std(axis=0).min() > 5e-4
 
 
 def test_what_ships_tells_a_smile_from_the_neutral_face(media: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Our own run of MediaPipe's face networks: as MediaPipe finds them, smaller ones besides, and what is broken told."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 from tests.test_landmarks import frames
 from tracker.cli import main
 from tracker.config import TrackerConfig
+from tracker.engine import Engine
 from tracker.errors import CheckpointError, UsageError
 from tracker.faces import graphs, onnx_finder
 from tracker.faces.detection import FarDetector, NearDetector
@@ -19,6 +22,7 @@ from tracker.faces.graphs import MODELS, Graph
 from tracker.faces.landmarks import FaceLandmarker
 from tracker.faces.onnx_finder import OnnxFinder
 from tracker.faces.regions import Region, around, cut, overlap, placed
+from tracker.types import Face, Frame
 
 OUTPUTS = ("landmarks", "logits")
 
@@ -249,11 +253,26 @@ def test_landmarks_that_are_no_numbers_are_no_face(sample_clip: Path, monkeypatc
     assert len(landmarker.detect(image)) == 1
 
 
+def test_a_landmarker_of_ones_own_may_fail_in_a_face(sample_clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(FaceLandmarker):
+        def detect(self, image: np.ndarray) -> list[Face]:
+            faces = super().detect(image)
+            return [*faces, *(replace(face, landmarks=np.full_like(face.landmarks, np.nan)) for face in faces)]
+
+    config = TrackerConfig(faces=2)
+    with Engine(config=config, landmarker=Broken(config)) as engine:
+        for index, image in enumerate(frames(sample_clip, 3)):
+            (tracked,) = engine.step(Frame(image, index / 24, index))
+            assert len(tracked.samples) == 1 and np.isfinite(tracked.samples[0].valence)
+    (line,) = caplog.messages
+    assert line == "frame 0 has a face whose landmarks are not finite numbers; it is left out, as all such are"
+
+
 def test_without_mediapipe_its_landmarker_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, sample_clip: Path
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "mediapipe", None)
-    monkeypatch.delitem(__import__("sys").modules, "tracker.faces.mediapipe_finder", raising=False)
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    monkeypatch.delitem(sys.modules, "tracker.faces.mediapipe_finder", raising=False)
     done = CliRunner().invoke(main, ["track", str(sample_clip), "--landmarker", "mediapipe", "--end", "0.1"])
     assert done.exit_code == 1
     assert "pip install 'affect-tracker[mediapipe]'" in done.output

@@ -222,7 +222,7 @@ def peak_of(engine: Engine, count: int) -> int:
 
 
 def test_law_6_memory_is_flat_over_ten_times_the_frames() -> None:
-    engine = Engine(small_runtime("lstm", length=32), TrackerConfig(faces=2), WrittenFaces())
+    engine = Engine(small_runtime("lstm", length=32), TrackerConfig(faces=2, remember_s=0.0), WrittenFaces())
     tracemalloc.start()
     _, short, long = (peak_of(engine, count) for count in (36, 36, 360))
     tracemalloc.stop()

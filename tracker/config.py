@@ -61,7 +61,7 @@ class QualityLimits:
     min_sharpness: float = 8.0
     """Standard deviation of the Laplacian of the crop, its contrast made that of an ordinary one, grey levels."""
     max_blocks: float = 0.2
-    """Steps between the blocks of 8 pixels that strong compression leaves, grey levels, by pixel of the face's width."""
+    """Steps between the blocks of 8 pixels that compression leaves, grey levels, by pixel of the face's width."""
     max_upside_down: float = 0.25
     max_eyes_hidden: float = 0.5
     max_mouth_hidden: float = 0.66

@@ -1,5 +1,6 @@
 """Scene cuts: frames whose picture does not go on from the one before them."""
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -18,7 +19,12 @@ COLOURS = 8
 FEWEST_COLOURS, LEAST_LIKENESS = 0.5, 0.57
 """A cut shares fewer of its colours with the frame before it, and is less like it however it is shifted."""
 RECENT_S = 0.4
-"""A picture like one of the last so many seconds is no cut: what was before it was a flash, or something that passed."""
+"""A picture like one of the last so many seconds is no cut: what lies between was a flash, or passed by."""
+
+QUIET_S = 0.15
+"""Seconds before a cut in which nothing has changed."""
+APART_S = 0.1
+"""Seconds between two of these that are kept."""
 
 
 class View(NamedTuple):
@@ -41,7 +47,7 @@ class CutDetector:
 
     def __init__(self) -> None:
         self._views: list[View] = []
-        self._restless = False
+        self._changed = -math.inf
 
     def update(self, image: np.ndarray, time: float) -> bool:
         """Whether the frame (H, W, 3) uint8 of a later time (s) begins another scene; the first of all does not."""
@@ -50,13 +56,16 @@ class CutDetector:
             return False
         recent = [old for old in self._views[:-1] if time - old.time <= RECENT_S] + self._views[-1:]
         changed = bool(self._views) and all(_differ(old, view) for old in recent)
-        cut, self._restless = changed and not self._restless, changed
+        cut = changed and time - self._changed > QUIET_S
+        self._changed = time if changed else self._changed
+        if len(recent) > 1 and recent[-1].time - recent[-2].time < APART_S:
+            recent.pop()
         self._views = [view] if cut else [*recent, view]
         return cut
 
     def reset(self) -> None:
         """Forget every frame."""
-        self._views, self._restless = [], False
+        self._views, self._changed = [], -math.inf
 
 
 def _view(image: np.ndarray, time: float) -> View:
@@ -65,7 +74,7 @@ def _view(image: np.ndarray, time: float) -> View:
     levels = sampled[::2, ::2] // (256 // COLOURS)
     numbers = levels @ np.array([COLOURS**2, COLOURS, 1], np.uint16)
     colours = np.bincount(numbers.ravel(), minlength=COLOURS**3)
-    return View(time, grey.astype(np.float32), colours / numbers.size)
+    return View(time, grey.astype(np.float32), (colours / numbers.size).astype(np.float32))
 
 
 def _differ(old: View, new: View) -> bool:

@@ -1,7 +1,7 @@
 """Teaches the small network by which the tracker knows a person again: a pupil of dlib's face recognition network.
 
-The pupil keeps dlib's first two levels as they are; a few layers of its own after these learn what dlib says of faces of
-FER+, in which nobody has a name: the pupil needs none. The weights are stored in eight bits.
+The pupil keeps dlib's first two levels as they are; a few layers of its own after these learn what dlib says of FER+'s
+faces, of which nobody has a name: the pupil needs none. The weights are stored in eight bits.
 """
 
 import hashlib

@@ -157,7 +157,7 @@ class FaceAssociator:
         return {track.track_id for track in self._tracks}
 
     def replaced(self, faces: Sequence[Face], image: np.ndarray) -> bool:
-        """Whether half of the faces that go on where one was are suddenly other pictures: a cut that nothing else shows."""
+        """Whether half of the faces that go on at a place are suddenly other pictures: a cut not seen otherwise."""
         if self._identity is None:
             return False
         jumps = []
@@ -181,8 +181,8 @@ class FaceAssociator:
     ) -> list[Face]:
         """The faces of the frame image (H, W, 3) uint8 at a later time (s), with ids and sorted by them.
 
-        After a cut places say nothing; anew: all were detected, and none followed from the frame before. `ongoing` then holds the ids of faces that go on without a gap, a cut, or a
-        change of place: those whose window and filter go on.
+        After a cut places say nothing; anew: all were detected, and none followed from the frame before. `ongoing` then
+        holds the ids of faces that go on without a gap, a cut, or a change of place: their window and filter go on.
         """
         self._tracks = [track for track in self._tracks if time - track.time <= self._remember]
         alive = self.alive
@@ -190,7 +190,7 @@ class FaceAssociator:
         near = [] if cut else [track for track in self._tracks if time - track.time <= self._max_gap]
         placed = self._placed(near, faces, time)
         patches = [None if image is None or self._identity is None else _patch(image, face) for face in faces]
-        known = placed
+        known: Mapping[int, Track] = placed
         if image is not None and self._identity is not None:
             known = self._recognised(faces, placed, time, image, patches, anew)
         self.ongoing = {track.track_id for track in near} - {
@@ -268,12 +268,12 @@ class FaceAssociator:
         for column in looked_at:
             before, now = placed.get(column), known.get(column)
             if before is not now:
-                for track in (before, now):
-                    self._doubts.pop(-1 if track is None else track.track_id, None)
+                for changed in (before, now):
+                    self._doubts.pop(-1 if changed is None else changed.track_id, None)
         return known
 
     def _refuses(self, person: Track, anew: bool) -> bool:
-        """Whether a face at the person's place that looks like another's is one: landmarks that lag may look so once."""
+        """Whether a face at a person's place that looks like another's is one: landmarks that lag may look so once."""
         return anew or person.time < self._newest or self._doubts[person.track_id].refused
 
     def _look(self, person: Track, likeness: float, time: float) -> None:

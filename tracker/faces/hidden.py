@@ -23,7 +23,7 @@ def hidden(small: np.ndarray) -> np.ndarray:
 
 
 def features(small: np.ndarray) -> np.ndarray:
-    """(2 * CELLS ** 2 + 1,) float32: light and edges of a crop (SIDE, SIDE) uint8, for any light and contrast; and 1."""
+    """(2 * CELLS ** 2 + 1,) float32: light and edges of a crop (SIDE, SIDE) uint8, whatever its contrast; and 1."""
     edges = cv2.convertScaleAbs(cv2.Laplacian(small, cv2.CV_16S))
     light, edge = (
         cv2.resize(part, (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()

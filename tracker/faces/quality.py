@@ -14,7 +14,7 @@ from tracker.faces.hidden import hidden
 SIDE = 64
 """Sharpness is measured at this size, so that a limit means the same for every model's crops."""
 CONTRAST, LEAST_CONTRAST = 50.0, 4.0
-"""Standard deviation of an ordinary crop's grey levels, and the least that counts: the networks make all crops alike."""
+"""Standard deviation of an ordinary crop's grey levels, and the least that counts: networks make all crops alike."""
 PASSABLE = 0.5
 """Quality at the limits: below it a face is low_quality."""
 STEP = 0.1
