@@ -202,11 +202,17 @@ def _wanted(
     uris: Iterable[str], folder: Path, names: Mapping[str, Path] | None
 ) -> Iterator[tuple[str, Sheet, Path, Path | None]]:
     """For each source its identity, the name that it shall have, and the one that it has from an earlier call."""
-    kept = _names_kept(folder)
+    names_there = _names_there(folder)
+    owned: dict[str, dict[str | None, Path]] = {}
     for uri in uris:
         source, wanted = identity(uri), (names or {}).get(uri) or Path(short_stem(source_name(uri)))
-        earlier = (name for name in kept.get(source["path"], ()) if _is_numbered(name.name, wanted.name))
-        yield uri, source, wanted, next(earlier, None)
+        there = names_there.get(wanted.name, {})
+        earlier = wanted if wanted in there and _owner(folder, wanted) == source["path"] else None
+        if there and earlier is None:  # the others of that name are read once, and only where they matter
+            if wanted.name not in owned:
+                owned[wanted.name] = {_owner(folder, name): name for name in reversed(there)}
+            earlier = owned[wanted.name].get(source["path"])
+        yield uri, source, wanted, earlier if source["path"] else None
 
 
 def _job(uri: str, folder: Path, below: str, stem: str, source: Sheet) -> Job:
@@ -393,19 +399,19 @@ def _remove_stale(folder: Path) -> None:
                 draft.unlink()
 
 
-def _names_kept(folder: Path) -> dict[str | None, list[Path]]:
-    """The names below the folder that each source's outputs have, by the source's path."""
-    names: dict[str | None, list[Path]] = {}
+def _names_there(folder: Path) -> dict[str, dict[Path, None]]:
+    """The names of outputs below the folder by their last part, sorted; name-2, name-3, ... also by name."""
+    names: dict[str, dict[Path, None]] = {}
     for sheet in sorted(folder.rglob(f"*{SHEET}")):
         name = sheet.relative_to(folder).with_name(sheet.name.removesuffix(SHEET))
-        names.setdefault(read_sheet(sheet).get("source", {}).get("path"), []).append(name)
-    names.pop(None, None)
+        for stem in {name.name, re.sub(r"-\d+$", "", name.name)}:
+            names.setdefault(stem, {})[name] = None
     return names
 
 
-def _is_numbered(stem: str, name: str) -> bool:
-    """Whether a stem is name, name-2, name-3, ..."""
-    return re.fullmatch(rf"{re.escape(name)}(-\d+)?", stem) is not None
+def _owner(folder: Path, name: Path) -> str | None:
+    """The path of the source that outputs are of."""
+    return read_sheet(folder / f"{name}{SHEET}").get("source", {}).get("path")
 
 
 def _new_stem(name: str, folder: Path, source: Sheet, suffixes: Collection[str] = SUFFIXES.values()) -> str:

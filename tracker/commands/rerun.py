@@ -46,7 +46,7 @@ def rerun(context: click.Context, meta: str, folder: str, model: str | None, deb
     if not uri or any(now[name] != told[name] for name in ("path", "size", "mtime")):
         raise UsageError(f"{told['uri']} is not there as it was when {meta} was written; expected the same file")
     config = replace(config_of(sheet, file.name.removesuffix(SHEET), folder), debug=debug)
-    config = replace(config, model=model or _at_home(sheet["model_given"]))
+    config = replace(config, model=model or str(_at_home(sheet["model_given"])))
     models = {"model": model_card(config.model).sha256}
     if config.tracker.landmark_model:
         models["landmark_model"] = model_card(config.tracker.landmark_model).sha256
