@@ -225,7 +225,7 @@ def person_of_folder(path: Path) -> Person:
     landmarker = FaceLandmarker(TrackerConfig(faces=1), still=True)
     views = []
     for file in sorted(path.glob("*.png"))[:12]:
-        image = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
+        image = cv2.cvtColor(np.asarray(cv2.imread(str(file))), cv2.COLOR_BGR2RGB)
         for face in landmarker.detect(image)[:1]:
             cut = cv2.warpAffine(image, _cutting(face), (PATCH_PX, PATCH_PX), borderMode=cv2.BORDER_REPLICATE)
             views += [cut] * 3

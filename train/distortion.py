@@ -99,7 +99,7 @@ def jpeg(image: Tensor) -> Tensor:
     for picture in image.clamp(0, 255).round().byte().permute(0, 2, 3, 1).numpy():
         quality = int(torch.randint(8, 61, ()))
         coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        out.append(cv2.imdecode(coded, cv2.IMREAD_UNCHANGED).reshape(picture.shape))
+        out.append(np.asarray(cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)).reshape(picture.shape))
     return torch.from_numpy(np.stack(out)).permute(0, 3, 1, 2).float()
 
 

@@ -222,7 +222,9 @@ def _draw_path(axes: Axes, curve: Curve, span: tuple[float, float]) -> None:
     points = curve.points[:, [0, 3, 4]]
     segments = np.stack([points[:-1, 1:], points[1:, 1:]], axis=1)
     colours = Normalize(*span)
-    way = LineCollection(segments, array=points[1:, 0], cmap=PATH_COLOURS, norm=colours, linewidth=1.5, alpha=0.85)
+    way = LineCollection(
+        list(segments), array=points[1:, 0], cmap=PATH_COLOURS, norm=colours, linewidth=1.5, alpha=0.85
+    )
     way.set_capstyle("round")
     axes.add_collection(way)
     for point, face in ((points[0], "white"), (points[-1], curve.colour)):

@@ -40,7 +40,7 @@ def _filled_forward(values: np.ndarray, there: np.ndarray) -> np.ndarray:
 def _pack_whole(whole: np.ndarray) -> dict[str, Any]:
     """Differences as zigzag numbers (0, -1, 1, -2, ... are 0, 1, 2, 3, ...), byte by byte: all lowest bytes first."""
     steps = np.diff(whole.astype(np.int64), prepend=0)
-    zigzag = ((steps << 1) ^ (steps >> 63)).astype("<u8")
+    zigzag = ((steps << 1) ^ (steps >> 63)).astype("<u8")  # type: ignore[operator]
     width = max(1, (int(zigzag.max(initial=0)).bit_length() + 7) // 8)
     return {"width": width, "data": _squeezed(_planes(zigzag, width))}
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -149,11 +150,13 @@ def _backends(choice: str) -> tuple[str, ...]:
 @contextmanager
 def _silent() -> Iterator[None]:
     """OpenCV keeps its own lines on a camera that does not open to itself: ours says what to do."""
-    level = cv2.setLogLevel(SILENT)
+    logging: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # of OpenCV 4 and of 5
+    level = logging.getLogLevel()
+    logging.setLogLevel(SILENT)
     try:
         yield
     finally:
-        cv2.setLogLevel(level)
+        logging.setLogLevel(level)
 
 
 def _ask(capture: cv2.VideoCapture, options: CaptureOptions) -> None:

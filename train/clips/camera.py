@@ -123,7 +123,7 @@ class Shot:
             picture = np.rint((picture + noise).clip(0, 255)).astype(np.uint8)
         if self.quality:
             coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self.quality])[1]
-            picture = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
+            picture = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE))
         factor, margin = pixels / side, (side - size) / 2
         # pixel centres: sensor = factor * (crop + margin + 0.5) - 0.5
         matrix = self.placing[frame] * factor

@@ -44,7 +44,7 @@ def _absent(listing: Listing, notes: Sequence[Note]) -> dict[str, int]:
     for part, note in zip(listing.parts, notes, strict=True):
         names = part.clips if part.alone else list(part.clips) * len(part.pictures)
         for row in np.flatnonzero(~note.found):
-            absent[names[row]] = absent.get(names[row], 0) + 1
+            absent[names[int(row)]] = absent.get(names[int(row)], 0) + 1
     return absent
 
 

@@ -94,7 +94,7 @@ def _background(rng: np.random.Generator, size: int, plain: bool) -> np.ndarray:
     if not plain:
         for _ in range(int(rng.integers(5, 16))):
             image = _with_shape(image, rng, size)
-        image = cv2.GaussianBlur(image, (0, 0), size * rng.uniform(0.008, 0.03))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), size * rng.uniform(0.008, 0.03)), np.float64)
         rough = cv2.resize(rng.standard_normal((size // 6, size // 6)), (size, size), interpolation=cv2.INTER_CUBIC)
         image = image * (1 + 0.03 * rough[..., None])
     return np.rint(image.clip(0, 255)).astype(np.uint8)

@@ -81,7 +81,7 @@ def write_picture(path: Path, image: np.ndarray) -> None:
 def packed(**arrays: np.ndarray) -> bytes:
     """Arrays as the bytes of an .npz, the same for the same arrays."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
