@@ -53,7 +53,7 @@ COMMANDS = {
     "summary": Entry("tracker.commands.summary:summary", "Sum up traces: means, losses, whether they are fit to use."),
     "export-trace": Entry("tracker.commands.export_trace:export_trace", "Write traces for ELAN, Praat, BIDS and EDF+."),
     "report": Entry("tracker.commands.report:report", "Make a page of a trace and its video."),
-    "repair": Entry("tracker.commands.repair:repair", "Make readable files of what killed runs left."),
+    "repair": Entry("tracker.commands.repair:repair", "Recover readable files from killed runs."),
     "edit": Entry("tracker.commands.edit:edit", "Change the expression of a face by a generative model."),
     "models": Entry("tracker.commands.models:models", "List the models: size, terms, figures."),
     "info": Entry("tracker.commands.info:info", "Describe a source or a checkpoint."),

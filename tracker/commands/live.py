@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source", default="camera:0", metavar="[SOURCE]")
-@click.option("--size", type=Size(), help="Picture asked of a camera, such as 1280x720.")
-@setting(CaptureOptions, "rate_hz", "--rate", type=float, metavar="HZ", help="Frames a second asked of a camera.")
-@setting(CaptureOptions, "format", "--format", metavar="FOURCC", help="Pixels asked of a camera, such as MJPG.")
-@setting(CaptureOptions, "backend", "--backend", help="OpenCV's way to a camera.")
+@click.option("--size", type=Size(), help="Picture size to ask a camera for, such as 1280x720.")
+@setting(CaptureOptions, "rate_hz", "--rate", type=float, metavar="HZ", help="Frames a second to ask a camera for.")
+@setting(CaptureOptions, "format", "--format", metavar="FOURCC", help="Pixel format to ask a camera for, such as MJPG.")
+@setting(CaptureOptions, "backend", "--backend", help="OpenCV's camera backend.")
 @setting(CaptureOptions, "stream", "--stream", type=int, metavar="N", help="Video stream, as `affect info` counts.")
 @setting(CaptureOptions, "pace", "--pace", type=float, metavar="X", help="Speed of a file: 1 is its own.")
-@setting(CaptureOptions, "loop", "--loop", is_flag=True, help="A file begins again at its end.")
-@setting(CaptureOptions, "transport", "--transport", help="What carries RTSP.")
+@setting(CaptureOptions, "loop", "--loop", is_flag=True, help="Play a file again from its start when it ends.")
+@setting(CaptureOptions, "transport", "--transport", help="Transport for RTSP.")
 @setting(LiveConfig, "headless", "--headless", is_flag=True, help="No window; Ctrl-C ends the run.")
 @setting(LiveConfig, "duration", "--duration", type=float, metavar="S", help="End after so many seconds.")
 @setting(LiveConfig, "record", "--record", is_flag=True, help="Record from the first frame on (key r does it later).")
@@ -39,9 +39,14 @@ if TYPE_CHECKING:
 @setting(LiveConfig, "baseline_s", "--baseline", metavar="S", help="Seconds of a relaxed face that key n takes.")
 @setting(OutletConfig, "ws", "--ws", metavar="HOST:PORT", help="Serve JSON messages by WebSocket.")
 @setting(
-    OutletConfig, "ws_origins", "--ws-origin", multiple=True, metavar="URL", help="Pages that may connect; repeatable."
+    OutletConfig,
+    "ws_origins",
+    "--ws-origin",
+    multiple=True,
+    metavar="URL",
+    help="Web pages allowed to connect; repeatable.",
 )
-@setting(OutletConfig, "ws_token", "--ws-token", metavar="TOKEN", help="What clients must bring (/?token=TOKEN).")
+@setting(OutletConfig, "ws_token", "--ws-token", metavar="TOKEN", help="Token that clients must send (/?token=TOKEN).")
 @setting(OutletConfig, "osc", "--osc", metavar="HOST:PORT", help="Send OSC messages there.")
 @setting(OutletConfig, "lsl", "--lsl", metavar="NAME", help="Lab Streaming Layer streams of that name.")
 @setting(OutputConfig, "jsonl", "--jsonl", metavar="F", help="- sends JSON lines to standard output; else recorded.")
@@ -50,9 +55,15 @@ if TYPE_CHECKING:
 @setting(OutputConfig, "parquet", "--parquet", is_flag=True, help="Recordings hold the table as Parquet.")
 @setting(OutputConfig, "video", "--video", is_flag=True, help="Recordings hold the video with its marks, too.")
 @setting(OutputConfig, "plot", "--plot", is_flag=True, help="Recordings hold a picture of the traces.")
-@setting(OutputConfig, "attention", "--attention", is_flag=True, help="Recordings tell where the attention looks.")
-@setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
-@setting(OutputConfig, "full_paths", "--full-paths", is_flag=True, help="Sheets name the home folder, not ~.")
+@setting(OutputConfig, "attention", "--attention", is_flag=True, help="Add the model's attention to recordings.")
+@setting(OutputConfig, "columns", "--columns", help="Naming scheme of the columns.")
+@setting(
+    OutputConfig,
+    "full_paths",
+    "--full-paths",
+    is_flag=True,
+    help="Write the home folder in full in meta.json, not as ~.",
+)
 @setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is, in window and recordings.")
 @setting(
     LiveConfig, "model", "--model", metavar="NAME|PATH", help="Of `affect models`, or a .safetensors or .onnx file."

@@ -80,11 +80,19 @@ def face_options(command: Callable) -> Callable:
     """The options of how faces are found."""
     faces = setting(TrackerConfig, "faces", "--faces", metavar="N", help="Most faces followed at once.")
     smallest = setting(
-        TrackerConfig, "min_face_px", "--min-face", metavar="PX", help="Smallest faces looked for, wide."
+        TrackerConfig,
+        "min_face_px",
+        "--min-face",
+        metavar="PX",
+        help="Width in pixels of the smallest face to look for.",
     )
     landmarker = setting(TrackerConfig, "landmarker", "--landmarker", help="What finds faces and their landmarks.")
     remember = setting(
-        TrackerConfig, "remember_s", "--remember", metavar="S", help="Seconds for which who has gone keeps the id."
+        TrackerConfig,
+        "remember_s",
+        "--remember",
+        metavar="S",
+        help="Seconds for which a person who left keeps their id.",
     )
     return faces(smallest(landmarker(remember(command))))
 
@@ -96,7 +104,7 @@ def landmark_options(command: Callable) -> Callable:
         "landmark_model",
         "--landmark-model",
         metavar="NAME|PATH",
-        help="A landmark VAE, whose code is told.",
+        help="A landmark VAE; adds its code to the output.",
     )
     neutral = setting(
         TrackerConfig, "neutral", "--neutral", metavar="FILE|own", help="The relaxed face that it compares with."

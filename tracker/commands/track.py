@@ -57,7 +57,7 @@ EXIT_CODES = {"done": 0, "skipped": 0, "planned": 0, "truncated": 1, "failed": 1
 @setting(SourceOptions, "fps", "--fps", type=float, metavar="N", help="Pictures are a film of so many a second.")
 @setting(SourceOptions, "sequence", "--sequence", is_flag=True, help="Pictures are a film, whatever their names.")
 @setting(SourceOptions, "stream", "--stream", type=int, metavar="N", help="Video stream, as `affect info` counts.")
-@setting(OutputConfig, "columns", "--columns", help="Whose names the columns bear.")
+@setting(OutputConfig, "columns", "--columns", help="Naming scheme of the columns.")
 @setting(OutputConfig, "empty", "--empty", help="What CSV has for a number that was not measured.")
 @setting(OutputConfig, "blur_faces", "--blur-faces", is_flag=True, help="Hide who it is in the overlay video.")
 @setting(BatchConfig, "resume", "--resume", is_flag=True, help="Skip what is complete; do again what broke off.")
@@ -66,7 +66,13 @@ EXIT_CODES = {"done": 0, "skipped": 0, "planned": 0, "truncated": 1, "failed": 1
 @setting(
     OutputConfig, "name", "--output-name", metavar="TEMPLATE", help="Such as {path}/{name}, {parent}-{name}-{start}."
 )
-@setting(OutputConfig, "full_paths", "--full-paths", is_flag=True, help="Sheets name the home folder, not ~.")
+@setting(
+    OutputConfig,
+    "full_paths",
+    "--full-paths",
+    is_flag=True,
+    help="Write the home folder in full in meta.json, not as ~.",
+)
 @setting(OutputConfig, "source_column", "--source-column", is_flag=True, help="A last column that names the source.")
 @setting(BatchConfig, "workers", "--workers", metavar="N", help="Sources tracked at once, each by its own process.")
 @setting(BatchConfig, "listed", "--list", metavar="FILE|-", help="A file that names sources, one a line.")
