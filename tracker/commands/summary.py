@@ -9,6 +9,7 @@ from tracker.commands.options import Span, debug_option, setting
 from tracker.commands.tables import table
 from tracker.config import SummaryConfig
 from tracker.errors import UsageError
+from tracker.words import counted
 
 
 @click.command()
@@ -46,4 +47,4 @@ def summary(traces: tuple[str, ...], **options: Any) -> None:
         for each in summaries
         if each.part.told == "all"
     ]
-    click.echo("\n".join([*table(rows), f"{len(summaries)} rows: {', '.join(map(str, files))}"]), err=True)
+    click.echo("\n".join([*table(rows), f"{counted(len(summaries), 'row')}: {', '.join(map(str, files))}"]), err=True)
