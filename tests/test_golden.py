@@ -38,7 +38,11 @@ def test_the_trace_is_the_golden_one(model: str) -> None:
             assert ours[name] == theirs[name], name
         else:
             a, b = (np.array([np.nan if v == "" else float(v) for v in each[name]]) for each in (ours, theirs))
-            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance(name), err_msg=name)
+            assert (np.isnan(a) == np.isnan(b)).all(), name
+            apart, limit = np.nan_to_num(np.abs(a - b)), tolerance(name)
+            # other versions decode and resample otherwise: a frame between two expressions may move by more
+            assert apart.max() <= (limit if same_versions() else 2 * limit), (name, apart.max(), limit)
+            assert np.quantile(apart, 0.98) <= limit, (name, np.quantile(apart, 0.98), limit)
 
 
 def test_a_small_change_would_be_seen() -> None:
