@@ -111,7 +111,7 @@ def test_a_program_may_run_it_in_a_thread(sample_clip: Path, tmp_path: Path) -> 
 
 def test_a_file_that_ends_ends_the_run(sample_clip: Path, tmp_path: Path) -> None:
     seen: list[float] = []
-    config = config_of(tmp_path, capture=CaptureOptions(pace=8.0))
+    config = config_of(tmp_path, capture=CaptureOptions(pace=40.0))
     report = run_live(str(sample_clip), config, [lambda tracked: seen.append(tracked.frame.time)])
     assert report.error is None
     assert report.frames + report.dropped == 216 and report.dropped > 0
